@@ -1,0 +1,1 @@
+"""Measures a bundle through the runtime: latency and accuracy."""

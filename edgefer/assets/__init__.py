@@ -1,0 +1,1 @@
+"""The default network as it ships: weights, FP32 graph, ranges, card."""

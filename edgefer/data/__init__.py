@@ -1,0 +1,1 @@
+"""Faces with labels: `read` a data set by its `KIND:PATH[@SPLIT]`."""

@@ -1,0 +1,97 @@
+"""What a data set is: faces that load one at a time, and a soft label for each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefer.imports import require
+from edgefer.labels import Expression
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Faces in order, each with a distribution over `labels`.
+
+    `load(i)` gives face `i` as uint8 [height, width, 3], RGB, of its own size. `targets` is
+    float32 [faces, len(labels)], rows add up to 1. `drawn` says that no person is in it.
+    """
+
+    name: str
+    labels: tuple[Expression, ...]
+    targets: NDArray[np.float32]
+    load: Callable[[int], Pixels]
+    drawn: bool = False
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The winning label of each face, as its index in `labels`: int64 [faces]."""
+        return np.asarray(self.targets.argmax(axis=1), dtype=np.int64)
+
+    def select(self, indices: Sequence[int] | NDArray[np.int64]) -> FaceSet:
+        """The same set with these faces only, in this order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        load = self.load
+        return replace(
+            self, targets=self.targets[chosen], load=lambda index: load(int(chosen[index]))
+        )
+
+    def pixels(self, size: int, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Pixels:
+        """Those faces (default: all), resized to uint8 [n, size, size, 3], RGB."""
+        chosen = range(len(self)) if indices is None else indices
+        batch = np.empty((len(chosen), size, size, 3), np.uint8)
+        for row, index in enumerate(chosen):
+            batch[row] = resize(self.load(int(index)), size)
+        return batch
+
+    def batches(self, size: int, count: int) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
+        """All faces in order, at most `count` at a time, with their targets."""
+        for start in range(0, len(self), count):
+            rows = np.arange(start, min(start + count, len(self)))
+            yield self.pixels(size, rows), self.targets[rows]
+
+    def balanced(self, count: int, seed: int = 0) -> FaceSet:
+        """Up to `count` faces, spread over the classes as evenly as they allow."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        classes = self.classes[order]
+        rank = np.empty(len(self), np.int64)
+        for label in range(len(self.labels)):
+            members = classes == label
+            rank[members] = np.arange(members.sum())
+        return self.select(np.sort(order[np.argsort(rank, kind="stable")[:count]]))
+
+    def face_hashes(self) -> list[str]:
+        """SHA-256 of the pixels of each face, before any resizing."""
+        return [hashlib.sha256(self.load(i).tobytes()).hexdigest() for i in range(len(self))]
+
+    def digest(self) -> str:
+        """SHA-256 over the faces and their labels: says that two sets are the same."""
+        whole = hashlib.sha256("".join(self.face_hashes()).encode())
+        whole.update(np.ascontiguousarray(self.targets).tobytes())
+        return whole.hexdigest()
+
+
+def resize(face: Pixels, size: int) -> Pixels:
+    """`face` as uint8 [size, size, 3]; averages when it shrinks, interpolates when it grows."""
+    if face.shape[:2] == (size, size):
+        return face
+    cv2 = require("cv2", "cpu")
+    shrinks = min(face.shape[:2]) > size
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(face, (size, size), interpolation=method), dtype=np.uint8)
+
+
+def without_duplicates(faces: FaceSet, of: FaceSet) -> tuple[FaceSet, int]:
+    """`faces` less those that also stand in `of`, by the hash of their pixels, and their number."""
+    seen = set(of.face_hashes())
+    kept = [i for i, digest in enumerate(faces.face_hashes()) if digest not in seen]
+    return faces.select(kept), len(faces) - len(kept)

@@ -1,0 +1,194 @@
+"""`manifest.json`: what a bundle is, where it came from, what was measured. Strictly parsed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from edgefer.errors import BundleError, InputError
+from edgefer.labels import Expression
+
+SCHEMA = 1
+
+
+class Precision(str, Enum):
+    """What the weights and activations of the GPU flavour are computed in."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+    __str__ = str.__str__
+
+    @classmethod
+    def parse(cls, name: str) -> Precision:
+        """The precision called `name`; InputError names those there are."""
+        try:
+            return cls(name.lower())
+        except ValueError:
+            msg = f"precision '{name}': expected one of {', '.join(cls)}"
+            raise InputError(msg) from None
+
+
+class Flavour(str, Enum):
+    """The two graphs of a bundle: for TensorRT, and for ONNX Runtime's CPU kernels."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+
+    __str__ = str.__str__
+
+    @property
+    def member(self) -> str:
+        """The graph's name in the bundle."""
+        return f"{self.value}.onnx"
+
+
+@dataclass(frozen=True)
+class HigherPrecision:
+    """One node that does not run in the bundle's precision, and why."""
+
+    flavour: str
+    node: str
+    operator: str
+    precision: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far `what` was from its reference on `faces` drawn faces.
+
+    `difference` is the largest difference of a probability, `limit` what was allowed,
+    `agreement` the share of faces with the same winner.
+    """
+
+    what: str
+    faces: int
+    difference: float
+    limit: float
+    agreement: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is within its limit (NaN is not)."""
+        return self.difference <= self.limit
+
+
+@dataclass(frozen=True)
+class Member:
+    """Hash and size in bytes of one file of the bundle."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that a bundle says of itself.
+
+    `weights`, `calibration` and `accuracy` are JSON objects as their makers wrote them;
+    `calibration` is None where no range was needed, `accuracy` None for "no data".
+    """
+
+    network: str
+    size: int
+    labels: tuple[Expression, ...]
+    precision: Precision
+    outputs: tuple[str, ...]
+    higher_precision: tuple[HigherPrecision, ...]
+    weights: dict[str, Any]
+    calibration: dict[str, Any] | None
+    accuracy: dict[str, Any] | None
+    parity: tuple[Parity, ...]
+    versions: dict[str, str]
+    files: dict[str, Member]
+    schema: int = SCHEMA
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: the same manifest always gives the same bytes."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Parse and check; BundleError says which field is wrong."""
+        try:
+            fields = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            msg = f"manifest.json: expected JSON ({error})"
+            raise BundleError(msg) from error
+        if not isinstance(fields, dict) or type(fields.get("schema")) is not int:
+            msg = "manifest.json: expected an object with a whole number 'schema'"
+            raise BundleError(msg)
+        if fields["schema"] != SCHEMA:
+            msg = (
+                f"manifest.json: schema {fields['schema']}, this edgefer reads schema {SCHEMA}; "
+                "install the edgefer that wrote it, or a newer one"
+            )
+            raise BundleError(msg)
+        try:
+            return _parse(fields)
+        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+            msg = f"manifest.json: not a valid manifest of schema {SCHEMA} ({error!r})"
+            raise BundleError(msg) from error
+
+
+def _parse(fields: dict[str, Any]) -> Manifest:
+    unknown = set(fields) - set(Manifest.__dataclass_fields__)
+    if unknown:
+        msg = f"unknown fields {sorted(unknown)}"
+        raise ValueError(msg)
+    return Manifest(
+        network=_typed(fields["network"], str),
+        size=_positive(fields["size"]),
+        labels=_labels(fields["labels"]),
+        precision=Precision(fields["precision"]),
+        outputs=tuple(_typed(name, str) for name in _typed(fields["outputs"], list)),
+        higher_precision=tuple(
+            HigherPrecision(**{key: _typed(value, str) for key, value in entry.items()})
+            for entry in fields["higher_precision"]
+        ),
+        weights=_typed(fields["weights"], dict),
+        calibration=_optional(fields["calibration"]),
+        accuracy=_optional(fields["accuracy"]),
+        parity=tuple(_parity(entry) for entry in fields["parity"]),
+        versions={key: _typed(value, str) for key, value in fields["versions"].items()},
+        files={
+            name: Member(_typed(entry["sha256"], str), _positive(entry["size"]))
+            for name, entry in fields["files"].items()
+        },
+    )
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        msg = f"expected {kind.__name__}, found {value!r:.80}"
+        raise TypeError(msg)
+    return value
+
+
+def _positive(value: Any) -> int:
+    number: int = _typed(value, int)
+    if number < 1:
+        msg = f"expected a number above 0, found {number}"
+        raise ValueError(msg)
+    return number
+
+
+def _optional(value: Any) -> dict[str, Any] | None:
+    return None if value is None else dict(_typed(value, dict))
+
+
+def _labels(names: Any) -> tuple[Expression, ...]:
+    labels = tuple(Expression(name) for name in _typed(names, list))
+    if len(labels) < 2 or len(set(labels)) != len(labels):
+        msg = f"labels: expected two or more, all different, found {names}"
+        raise ValueError(msg)
+    return labels
+
+
+def _parity(entry: dict[str, Any]) -> Parity:
+    numbers = {key: float(entry[key]) for key in ("difference", "limit", "agreement")}
+    return Parity(what=_typed(entry["what"], str), faces=_positive(entry["faces"]), **numbers)

@@ -1,0 +1,49 @@
+"""A training run that can stop and go on: one safetensors file, written after each epoch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from edgefer.errors import InputError
+from edgefer.files import read_bytes, write_atomically
+from edgefer.zoo.weights import read_metadata
+
+_LIMIT = 8 << 30
+
+
+def save_checkpoint(path: Path, groups: dict[str, dict[str, Tensor]], run: dict[str, Any]) -> None:
+    """Write the tensors of each group, and `run` (JSON: the options, the data, the epochs done)."""
+    tensors = {
+        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        for group, members in groups.items()
+        for name, tensor in members.items()
+    }
+    write_atomically(path, save(tensors, {"run": json.dumps(run, sort_keys=True)}))
+
+
+def load_checkpoint(path: Path, run: dict[str, Any]) -> tuple[dict[str, dict[str, Tensor]], int]:
+    """The groups of a checkpoint, and its epochs done; InputError where it is of another run."""
+    data = read_bytes(path, "a training checkpoint", _LIMIT)
+    try:
+        tensors = load(data)
+        stored = json.loads(read_metadata(data)["run"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        msg = f"{path}: expected a training checkpoint in safetensors ({error})"
+        raise InputError(msg) from error
+    epochs = int(stored.pop("epochs_done"))
+    changed = [key for key in run if stored.get(key) != run[key]]
+    if changed:
+        key = changed[0]
+        msg = f"{path}: another run's: {key} was {stored.get(key)}, now {run[key]}; remove it or train as before"
+        raise InputError(msg)
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        group, _, member = name.partition("/")
+        groups.setdefault(group, {})[member] = tensor
+    return groups, epochs

@@ -1,0 +1,1 @@
+"""The networks: `registry` says what there is, one file builds each."""

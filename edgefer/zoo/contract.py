@@ -1,0 +1,44 @@
+"""The contract of every exported graph: pixels in, probabilities out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgefer.zoo.registry import Network, PixelScale
+
+
+class PixelInput(nn.Module):
+    """uint8 [n, h, w, 3] RGB to float32 [n, channels, h, w], as a fixed 1x1 convolution.
+
+    A 1x1 convolution has no border, so scale and offset are exact everywhere; folded into a
+    padded first layer they would not be.
+    """
+
+    weights: Tensor
+    bias: Tensor
+
+    def __init__(self, scale: PixelScale) -> None:
+        super().__init__()
+        weights = torch.tensor(scale.weights)[:, :, None, None]
+        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("bias", torch.tensor(scale.bias), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """The network's input."""
+        planes = pixels.float().permute(0, 3, 1, 2)
+        return functional.conv2d(planes, self.weights, self.bias)
+
+
+class PixelsToProbabilities(nn.Module):
+    """A network with its pixel input in front and softmax behind."""
+
+    def __init__(self, network: Network, logits: nn.Module) -> None:
+        super().__init__()
+        self.pixel_input = PixelInput(network.scale)
+        self.logits = logits
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 [n, size, size, 3] RGB to float32 [n, labels]; each row adds up to 1."""
+        return torch.softmax(self.logits(self.pixel_input(pixels)), dim=1)

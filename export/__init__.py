@@ -1,0 +1,1 @@
+"""A network in, a bundle out: `pipeline` has the steps in order."""
