@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from edgefer.manifest import Precision
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +18,17 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared folder with real faces and models is not beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[Precision, Path]:
+    """The default network as it ships, exported once in each precision."""
+    from edgefer.export.pipeline import export_bundle, find_source
+    from edgefer.manifest import Precision
+
+    folder = tmp_path_factory.mktemp("bundles")
+    source = find_source("fer-lite", None)
+    paths = {precision: folder / f"fer-lite-{precision}.edgefer" for precision in Precision}
+    for precision, path in paths.items():
+        export_bundle(source, precision).write(path)
+    return paths

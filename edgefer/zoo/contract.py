@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -42,3 +44,10 @@ class PixelsToProbabilities(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [n, size, size, 3] RGB to float32 [n, labels]; each row adds up to 1."""
         return torch.softmax(self.logits(self.pixel_input(pixels)), dim=1)
+
+
+@torch.inference_mode()
+def answers(network: Network, logits: nn.Module, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What torch itself answers to faces uint8 [n, size, size, 3]: float32 [n, labels]."""
+    whole = PixelsToProbabilities(network, logits).eval()
+    return np.asarray(whole(torch.from_numpy(faces)).numpy(), dtype=np.float32)

@@ -20,7 +20,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class PixelScale:
-    """How uint8 RGB becomes the network's input: `weights` [channels, 3] times pixel plus `bias`."""
+    """How RGB becomes the network's input: `weights` [channels, 3] times pixel, plus `bias`."""
 
     weights: tuple[tuple[float, float, float], ...]
     bias: tuple[float, ...]

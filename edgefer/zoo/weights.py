@@ -76,7 +76,8 @@ def read_weights(path: Path, network: Network) -> Weights:
         msg = f"{path}: expected weights of {network.name}, found {found}"
         raise InputError(msg)
     if metadata.get("labels") != json.dumps([str(label) for label in network.labels]):
-        msg = f"{path}: expected the labels {', '.join(network.labels)}, found {metadata.get('labels')}"
+        labels = ", ".join(network.labels)
+        msg = f"{path}: expected the labels {labels}, found {metadata.get('labels')}"
         raise InputError(msg)
     training = json.loads(metadata.get("training", "null"))
     return Weights(tensors, {"source": path.name, "sha256": sha256(data), "training": training})

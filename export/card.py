@@ -1,0 +1,43 @@
+"""The model card of a bundle: the network's own card, and what this export did to it."""
+
+from __future__ import annotations
+
+from edgefer.manifest import Manifest
+
+_UNKNOWN = """# {network}
+
+Weights: {source}. Whoever trained them knows their data, protocol and limits; this card does not.
+
+## Use
+
+Expressions are what a face shows, not what a person feels. The EU's AI Act (Regulation 2024/1689,
+Article 5(1)(f)) forbids inferring emotions at work and in education, except for medical or safety
+reasons. Not a safety component.
+"""
+_RANDOM = "\nThe weights are random: this bundle is for tests, its answers mean nothing.\n"
+
+
+def card(manifest: Manifest, network_card: str | None) -> str:
+    """Markdown. `network_card` is the text that ships with the network, where there is one."""
+    source = str(manifest.weights.get("source"))
+    text = network_card or _UNKNOWN.format(network=manifest.network, source=source)
+    if source.startswith("random:"):
+        text += _RANDOM
+    checks = "\n".join(
+        f"| {check.what} | {check.difference:.2g} | {check.limit:g} | {check.agreement:.0%} |"
+        for check in manifest.parity
+    )
+    ranges = "none needed"
+    if manifest.calibration:
+        kind = "drawn faces" if manifest.calibration["drawn"] else "faces"
+        ranges = f"{manifest.calibration['faces']} {kind} of {manifest.calibration['data']}"
+    return f"""{text}
+## This bundle
+
+Precision {manifest.precision}. Ranges: {ranges}. Left in higher precision:
+{len(manifest.higher_precision)} nodes, named in the manifest with their reasons.
+
+| parity on drawn faces | largest difference | limit | same winner |
+|---|---|---|---|
+{checks}
+"""

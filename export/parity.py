@@ -1,0 +1,57 @@
+"""Compares graphs on drawn faces: the same answers, within a limit for each precision."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefer.data.drawn import drawn_faces
+from edgefer.errors import CheckFailed
+from edgefer.imports import require
+from edgefer.manifest import Parity, Precision
+
+Probabilities = NDArray[np.float32]
+
+GOLDEN_FACES = 16
+_GOLDEN_SEED = 20_190
+# Largest difference of a probability, by the precision of the graph. Our choice: FP32 differs by
+# the order of its sums, FP16 by 11 bits of mantissa over a dozen layers, INT8 by 7 bits of range.
+LIMITS = {Precision.FP32: 1e-4, Precision.FP16: 0.02, Precision.INT8: 0.25}
+# How far a probability may be from the exported one on another machine. INT8 on a CPU without
+# VNNI saturates in its sums, a GPU adds in another order and rounds elsewhere.
+TOLERANCES = {Precision.FP32: 1e-3, Precision.FP16: 0.02, Precision.INT8: 0.1}
+
+
+def golden_faces(size: int) -> NDArray[np.uint8]:
+    """The drawn faces of every bundle: uint8 [16, size, size, 3], all expressions in turn."""
+    return drawn_faces(GOLDEN_FACES, _GOLDEN_SEED, size).pixels(size)
+
+
+def answers(graph: bytes, faces: NDArray[np.uint8]) -> Probabilities:
+    """What ONNX Runtime's CPU kernels answer: float32 [n, labels]."""
+    ort = require("onnxruntime", "cpu")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    (probabilities,) = session.run(["probabilities"], {"pixels": faces})
+    return np.asarray(probabilities, dtype=np.float32)
+
+
+def compare(what: str, found: Probabilities, expected: Probabilities, limit: float) -> Parity:
+    """The parity of `found` with `expected`, whether it holds or not."""
+    difference = np.abs(found.astype(np.float64) - expected).max()
+    same = found.argmax(axis=1) == expected.argmax(axis=1)
+    return Parity(what, len(found), float(difference), limit, float(same.mean()))
+
+
+def require_parity(checks: tuple[Parity, ...]) -> None:
+    """Raise CheckFailed with the figures of every check that does not hold."""
+    failed = [check for check in checks if not check.holds]
+    if failed:
+        figures = "; ".join(
+            f"{check.what}: a probability differs by {check.difference:.4f}, at most "
+            f"{check.limit:g} is allowed, {check.agreement:.0%} of {check.faces} drawn faces agree"
+            for check in failed
+        )
+        msg = f"parity does not hold, no bundle is written: {figures}"
+        raise CheckFailed(msg)

@@ -1,0 +1,216 @@
+"""FP32 graph -> ranges -> precision -> checks -> bundle."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from edgefer import __version__
+from edgefer.bundle import CALIBRATION, CARD, GOLDEN, Bundle
+from edgefer.calibration.table import CalibrationTable
+from edgefer.data.faces import FaceSet
+from edgefer.errors import InputError
+from edgefer.export.card import card
+from edgefer.export.flavours import int8_graph
+from edgefer.export.graph import OUTPUT, SourceGraph, graph_from_file, graph_from_torch
+from edgefer.export.half import kept_in_fp32, to_half
+from edgefer.export.parity import (
+    LIMITS,
+    TOLERANCES,
+    Probabilities,
+    answers,
+    compare,
+    golden_faces,
+    require_parity,
+)
+from edgefer.export.placement import GraphView
+from edgefer.export.ranges import calibrate
+from edgefer.export.shipped import shipped_card, shipped_graph, shipped_table
+from edgefer.files import sha256
+from edgefer.golden import Golden
+from edgefer.imports import require
+from edgefer.manifest import Flavour, HigherPrecision, Manifest, Member, Parity, Precision
+from edgefer.progress import Progress, silent
+from edgefer.zoo.registry import DEFAULT_NETWORK, find_network
+
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxsim", "torch")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported: a graph, and for the default network the ranges and card that ship."""
+
+    graph: SourceGraph
+    parity: tuple[Parity, ...] = ()
+    table: CalibrationTable | None = None
+    card: str | None = None
+
+
+@dataclass(frozen=True)
+class _Graphs:
+    """Both flavours, the precision that each computes in, and what is higher than asked for."""
+
+    data: Mapping[Flavour, bytes]
+    precision: Mapping[Flavour, Precision]
+    higher: tuple[HigherPrecision, ...]
+
+
+def find_source(what: str, weights: str | None) -> Source:
+    """The source for a network's name or an ONNX file; `weights` is a file or random:SEED.
+
+    Raises InputError where there is no such network or file, or its weights are missing.
+    """
+    if what.endswith(".onnx"):
+        if weights:
+            msg = f"{what}: an ONNX file has its weights; expected no --weights, found {weights}"
+            raise InputError(msg)
+        return Source(graph_from_file(Path(what)))
+    network = find_network(what)
+    if weights is None and what == DEFAULT_NETWORK:
+        return Source(shipped_graph(), table=shipped_table(), card=shipped_card())
+    if weights is None:
+        msg = f"{what}: no weights ship with it; give --weights FILE or --weights random:SEED"
+        raise InputError(msg)
+    module, origin = require("edgefer.zoo.weights", "torch").load_network(network, weights)
+    graph = graph_from_torch(network, module, origin)
+    faces = golden_faces(network.size)
+    eager = require("edgefer.zoo.contract", "torch").answers(network, module, faces)
+    found = answers(graph.data, faces)
+    check = compare("FP32 graph against torch", found, eager, LIMITS[Precision.FP32])
+    require_parity((check,))
+    return Source(graph, (check,))
+
+
+def export_bundle(
+    source: Source,
+    precision: Precision,
+    calibration: FaceSet | None = None,
+    *,
+    allow_drawn: bool = False,
+    progress: Progress = silent,
+) -> Bundle:
+    """The bundle of `source` in `precision`.
+
+    `calibration` are the faces for the ranges of INT8; without them the ranges that ship are
+    used. Raises InputError where INT8 has neither, CheckFailed where parity does not hold.
+    """
+    table = _ranges(source, precision, calibration, allow_drawn, progress)
+    progress("graphs", 0, 1)
+    graphs = _graphs(source.graph, precision, table)
+    progress("checks", 0, 1)
+    golden, parity = _check(source, graphs)
+    progress("checks", 1, 1)
+    return _assemble(source, precision, table, graphs, golden, parity)
+
+
+def _ranges(
+    source: Source,
+    precision: Precision,
+    calibration: FaceSet | None,
+    allow_drawn: bool,
+    progress: Progress,
+) -> CalibrationTable | None:
+    if precision is not Precision.INT8:
+        return None
+    if calibration is not None:
+        if calibration.drawn and not allow_drawn:
+            msg = (
+                f"calibration on {calibration.name}: drawn faces are not those that the network "
+                "will see; give real faces, or --allow-drawn"
+            )
+            raise InputError(msg)
+        return calibrate(source.graph, calibration, progress)
+    if source.table is None:
+        msg = f"{source.graph.network}: INT8 needs faces for its ranges; give --calibration DATA"
+        raise InputError(msg)
+    if source.table.graph != source.graph.sha256:
+        msg = f"{source.graph.network}: the ranges are another graph's; give --calibration DATA"
+        raise InputError(msg)
+    return source.table
+
+
+def _graphs(source: SourceGraph, precision: Precision, table: CalibrationTable | None) -> _Graphs:
+    gpu, cpu = Flavour.GPU, Flavour.CPU
+    if precision is Precision.FP32:
+        both = {gpu: source.data, cpu: source.data}
+        return _Graphs(both, dict.fromkeys(Flavour, Precision.FP32), ())
+    onnx = require("onnx", "export")
+    model = onnx.load_model_from_string(source.data)
+    if table is None:
+        half = _serialized(to_half(model))
+        precisions = {gpu: Precision.FP16, cpu: Precision.FP32}
+        return _Graphs({gpu: half, cpu: source.data}, precisions, kept_in_fp32(GraphView(model)))
+    made = {flavour: int8_graph(model, table, flavour) for flavour in Flavour}
+    return _Graphs(
+        {flavour: _serialized(graph) for flavour, (graph, _) in made.items()},
+        dict.fromkeys(Flavour, Precision.INT8),
+        tuple(entry for _, higher in made.values() for entry in higher),
+    )
+
+
+def _serialized(model: object) -> bytes:
+    onnx = require("onnx", "export")
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString()  # type: ignore[attr-defined]
+    return data
+
+
+def _check(source: Source, graphs: _Graphs) -> tuple[Golden, tuple[Parity, ...]]:
+    """Golden faces with the answers of each graph; CheckFailed where they are too far off."""
+    faces = golden_faces(source.graph.size)
+    reference = answers(source.graph.data, faces)
+    expected: dict[Flavour, Probabilities] = {}
+    checks = list(source.parity)
+    for flavour in Flavour:
+        expected[flavour] = answers(graphs.data[flavour], faces)
+        limit = LIMITS[graphs.precision[flavour]]
+        checks.append(
+            compare(f"{flavour.member} against FP32", expected[flavour], reference, limit)
+        )
+    require_parity(tuple(checks))
+    tolerance = {flavour: TOLERANCES[graphs.precision[flavour]] for flavour in Flavour}
+    return Golden(faces, reference, expected, tolerance), tuple(checks)
+
+
+def _assemble(
+    source: Source,
+    precision: Precision,
+    table: CalibrationTable | None,
+    graphs: _Graphs,
+    golden: Golden,
+    parity: tuple[Parity, ...],
+) -> Bundle:
+    members = {flavour.member: graphs.data[flavour] for flavour in Flavour}
+    members[GOLDEN] = golden.to_npz()
+    if table is not None:
+        members[CALIBRATION] = table.to_json()
+    manifest = Manifest(
+        network=source.graph.network,
+        size=source.graph.size,
+        labels=source.graph.labels,
+        precision=precision,
+        outputs=(OUTPUT,),
+        higher_precision=graphs.higher,
+        weights=source.graph.origin,
+        calibration=table.provenance() if table else None,
+        accuracy=None,
+        parity=parity,
+        versions=_versions(),
+        files={},
+    )
+    members[CARD] = card(manifest, source.card).encode()
+    files = {name: Member(sha256(data), len(data)) for name, data in members.items()}
+    return Bundle(replace(manifest, files=files), members)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"edgefer": __version__, "python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,168 @@
+"""Decides what of a graph runs in INT8, for each flavour, and says why the rest does not.
+
+CPU: ONNX Runtime fuses `DQ -> operator -> Q`, so inputs and outputs of every INT8 operator are
+INT8, residual additions too. GPU: TensorRT fuses a convolution with the addition and ReLU behind
+it, so only what a convolution reads is INT8, and the skip input of an addition (NVIDIA's guidance
+for explicit quantisation).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgefer.export.graph import INPUT
+from edgefer.imports import require
+from edgefer.manifest import Flavour, HigherPrecision
+
+if TYPE_CHECKING:
+    import onnx
+
+WEIGHTED = ("Conv", "Gemm")
+PIXELS_ARE_EXACT = "scales the pixels, which are exact before it"
+_LAYOUT = ("Cast", "Transpose", "Reshape", "Flatten")
+# Below this share of the multiply-adds INT8 gains nothing, and the classifier is the layer whose
+# rounding shows most.
+_WORTHWHILE = 0.01
+
+
+@dataclass(frozen=True)
+class Placement:
+    """`weighted` names the nodes with INT8 weights. `tensors` maps each INT8 activation to the
+    nodes that read it as INT8. `higher` is the rest, with reasons.
+    """
+
+    weighted: frozenset[str]
+    tensors: dict[str, frozenset[str]]
+    higher: tuple[HigherPrecision, ...]
+
+
+class GraphView:
+    """Who makes and who reads each tensor of a graph, and what its layers cost."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        onnx = require("onnx", "export")
+        self.nodes = list(model.graph.node)
+        self.constants = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+        self.producer = {name: node for node in self.nodes for name in node.output}
+        self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in self.nodes:
+            for name in node.input:
+                self.readers[name].append(node)
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+        self._shapes = {
+            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            for value in (*inferred.value_info, *inferred.output)
+        }
+
+    def multiply_adds(self, node: onnx.NodeProto) -> int:
+        """Of one face; 0 for an operator without weights."""
+        if node.op_type not in WEIGHTED or node.input[1] not in self.constants:
+            return 0
+        pixels = self._shapes[node.output[0]][2:] if node.op_type == "Conv" else []
+        return int(np.prod(self.constants[node.input[1]]) * np.prod(pixels or [1]))
+
+    def result(self, node: onnx.NodeProto) -> str:
+        """The node's output, behind the ReLU that will be fused into it."""
+        name = str(node.output[0])
+        readers = self.readers[name]
+        if len(readers) == 1 and readers[0].op_type == "Relu":
+            return str(readers[0].output[0])
+        return name
+
+    def exact(self, node: onnx.NodeProto) -> bool:
+        """Whether a node stays in FP32 in every graph: the pixel input and the softmax."""
+        return node.op_type == "Softmax" or self.reads_pixels(node)
+
+    def reads_pixels(self, node: onnx.NodeProto) -> bool:
+        """Whether nothing but layout lies between the pixels and this node."""
+        maker = self.producer.get(node.input[0])
+        if maker is None:
+            return bool(node.input[0] == INPUT)
+        return maker.op_type in _LAYOUT and self.reads_pixels(maker)
+
+
+def place(view: GraphView, flavour: Flavour) -> Placement:
+    """What is INT8 in `flavour`."""
+    chosen, refused = _weighted(view)
+    added = [node for node in view.nodes if node.op_type == "Add" and _joins(view, node, chosen)]
+    tensors: dict[str, set[str]] = defaultdict(set)
+    for node in view.nodes:
+        if node.name in chosen:
+            tensors[str(node.input[0])].add(node.name)
+    if flavour is Flavour.CPU:
+        for node in (*added, *(n for n in view.nodes if n.name in chosen)):
+            tensors[view.result(node)].update(n.name for n in view.readers[view.result(node)])
+        for node in added:
+            for name in node.input:
+                tensors[str(name)].update(n.name for n in view.readers[name])
+    else:
+        for node in added:
+            tensors[_skip(view, node, tensors)].add(node.name)
+    outputs = {name for name in tensors if not view.readers[name]}
+    inner = {name: frozenset(who) for name, who in tensors.items() if name not in outputs}
+    higher = _higher(view, flavour, chosen, added, refused)
+    return Placement(frozenset(chosen), inner, higher)
+
+
+def _weighted(view: GraphView) -> tuple[set[str], dict[str, str]]:
+    """Names of the nodes with INT8 weights; of the others with weights, the reasons."""
+    costs = {node.name: view.multiply_adds(node) for node in view.nodes}
+    total = sum(costs.values())
+    chosen: set[str] = set()
+    refused: dict[str, str] = {}
+    for node in view.nodes:
+        share = costs[node.name] / total if total else 0
+        if not costs[node.name]:
+            continue
+        if view.reads_pixels(node):
+            refused[node.name] = PIXELS_ARE_EXACT
+        elif share < _WORTHWHILE and node.op_type == "Gemm":
+            refused[node.name] = f"{share:.4%} of the multiply-adds: nothing to gain"
+        else:
+            chosen.add(node.name)
+    return chosen, refused
+
+
+def _joins(view: GraphView, node: onnx.NodeProto, chosen: set[str]) -> bool:
+    """Whether an addition joins two activations of which one comes from an INT8 layer."""
+    if any(name in view.constants for name in node.input):
+        return False
+    makers = [view.producer.get(name) for name in node.input]
+    return any(maker is not None and maker.name in chosen for maker in makers)
+
+
+def _skip(view: GraphView, node: onnx.NodeProto, quantized: dict[str, set[str]]) -> str:
+    """The input of an addition that is not computed by the layer it will be fused with."""
+    first, second = (str(name) for name in node.input)
+    if first in quantized or second in quantized:
+        return first if first in quantized else second
+    # both come from layers: fuse with the longer branch, which is computed last
+    makers = [view.producer[name] for name in (first, second)]
+    costs = [view.multiply_adds(maker) for maker in makers]
+    return first if costs[0] < costs[1] else second
+
+
+def _higher(
+    view: GraphView,
+    flavour: Flavour,
+    chosen: set[str],
+    added: list[onnx.NodeProto],
+    refused: dict[str, str],
+) -> tuple[HigherPrecision, ...]:
+    joined = {node.name for node in added}
+    found = []
+    for node in view.nodes:
+        if node.name in chosen or node.op_type in (*_LAYOUT, "Relu"):
+            continue
+        if node.name in joined and flavour is Flavour.CPU:
+            continue
+        reason = refused.get(node.name, "no weights: INT8 would round and gain nothing")
+        if node.name in joined:
+            reason = "fused behind its convolution, adds before the sum is rounded"
+        precision = "fp32" if flavour is Flavour.CPU or view.exact(node) else "fp16"
+        found.append(HigherPrecision(str(flavour), node.name, node.op_type, precision, reason))
+    return tuple(found)

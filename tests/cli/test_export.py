@@ -1,0 +1,128 @@
+"""`edgefer export` as a user runs it: the bundle, the errors, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgefer.bundle import read_bundle
+from edgefer.manifest import Precision
+
+# Runs the command with a signal at one moment of it, or with a limit on the size of files.
+DRIVER = """
+import os, resource, signal, sys
+from contextlib import contextmanager
+import edgefer.cli.export as command
+import edgefer.files as files
+from edgefer.cli.main import main
+moment, action, *arguments = sys.argv[1:]
+def act():
+    os.kill(os.getpid(), getattr(signal, action))
+@contextmanager
+def progress_bar():
+    yield lambda phase, done, total: act() if phase == moment else None
+command.progress_bar = progress_bar
+if moment == "write":
+    files.os.fsync = lambda descriptor: act()
+if moment == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(action), int(action)))
+sys.argv = ["edgefer", *arguments]
+main()
+"""
+
+
+def edgefer(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edgefer", *arguments]
+    return run(command, folder)
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def test_no_other_argument_writes_one_bundle_without_torch(tmp_path: Path) -> None:
+    blocked = "import sys; sys.modules['torch'] = sys.modules['modelopt'] = None\n"
+    script = f"{blocked}sys.argv = ['edgefer', 'export', '--precision', 'int8']\n"
+    done = run(
+        [sys.executable, "-c", f"{script}from edgefer.cli.main import main; main()"], tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["fer-lite-int8.edgefer"]
+    assert read_bundle(tmp_path / "fer-lite-int8.edgefer").manifest.precision is Precision.INT8
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_json_is_one_document(tmp_path: Path) -> None:
+    done = edgefer(
+        "export", "--precision", "fp16", "--output", "a.edgefer", "--json", folder=tmp_path
+    )
+    document = json.loads(done.stdout)
+    assert document["path"] == "a.edgefer"
+    assert document["manifest"]["precision"] == "fp16"
+    assert document["id"] == read_bundle(tmp_path / "a.edgefer").id
+
+
+WRONG = {
+    "network": (["alexnet"], "network 'alexnet'"),
+    "precision": (["--precision", "int4"], "precision 'int4'"),
+    "data kind": (["--calibration", "imagenet:x"], "imagenet"),
+    "weights": (["--weights", "no.safetensors"], "no.safetensors"),
+    "empty weights": (["--weights", "empty"], "empty"),
+    "pickle": (["--weights", "pickle.pth"], "pickles are refused"),
+    "calibration folder": (["--calibration", "folder:void"], "void"),
+    "drawn": (["--calibration", "synthetic:8"], "--allow-drawn"),
+    "ranges of fp16": (["--precision", "fp16", "--calibration", "synthetic:8"], "only int8"),
+    "onnx": (["missing.onnx"], "missing.onnx"),
+    "output folder": (["--output", "nowhere/a.edgefer"], "nowhere"),
+    "output": (["--output", "void"], "void"),
+    "option": (["--sideways"], "--sideways"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_one_line_status_2_and_no_file(name: str, tmp_path: Path) -> None:
+    arguments, expected = WRONG[name]
+    (tmp_path / "void").mkdir()
+    (tmp_path / "empty").touch()
+    (tmp_path / "pickle.pth").write_bytes(b"\x80\x04K\x01.")
+    before = sorted(tmp_path.rglob("*"))
+    done = edgefer("export", *arguments, folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert expected in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("moment", ["graphs", "checks", "write"])
+@pytest.mark.parametrize("action", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_an_interruption_leaves_the_earlier_bundle(
+    action: str, moment: str, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "a.edgefer"
+    earlier.write_bytes(b"the earlier bundle")
+    arguments = ["export", "--precision", "fp16", "--output", "a.edgefer"]
+    done = run([sys.executable, "-c", DRIVER, moment, action, *arguments], tmp_path)
+    killed = action == "SIGKILL"
+    assert done.returncode == (-signal.SIGKILL if killed else 130), done.stderr
+    assert earlier.read_bytes() == b"the earlier bundle"
+    assert list(tmp_path.glob("*.edgefer")) == [earlier]
+    if not killed:
+        assert list(tmp_path.iterdir()) == [earlier]
+        assert done.stderr.strip() == "edgefer: interrupted"
+
+
+def test_a_full_disk_is_status_3_and_no_file(tmp_path: Path) -> None:
+    arguments = ["export", "--precision", "fp32"]
+    done = run([sys.executable, "-c", DRIVER, "full", "100000", *arguments], tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,149 @@
+"""INT8 graphs: what is in them, what they answer, what they leave out and say so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+
+from edgefer.calibration.table import CalibrationTable
+from edgefer.errors import InputError
+from edgefer.export.flavours import int8_graph, tensors_to_observe
+from edgefer.export.parity import answers
+from edgefer.manifest import Flavour
+from tests.export.graphs import depthwise, large_classifier, residual, shared_weights
+
+Calibrated = Callable[[onnx.ModelProto], CalibrationTable]
+
+
+def optimized(model: onnx.ModelProto, tmp_path: object) -> Counter[str]:
+    """The operators that ONNX Runtime really runs."""
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = f"{tmp_path}/optimized.onnx"
+    options.log_severity_level = 4
+    ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    ran = onnx.load(options.optimized_model_filepath)
+    return Counter(node.op_type for node in ran.graph.node)
+
+
+@pytest.mark.parametrize("flavour", Flavour)
+def test_answers_stay_close_and_weights_are_stored_as_int8(
+    flavour: Flavour, model: onnx.ModelProto, faces: NDArray[np.uint8], calibrated: Calibrated
+) -> None:
+    made, higher = int8_graph(model, calibrated(model), flavour)
+    onnx.checker.check_model(made, full_check=True)
+    exact = answers(model.SerializeToString(), faces)
+    found = answers(made.SerializeToString(), faces)
+    assert np.abs(found - exact).max() < 0.06
+    assert np.abs(found - exact).max() > 0  # or nothing was quantised
+    stored = {t.name: t for t in made.graph.initializer}
+    for node in made.graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            high = node.name in {entry.node for entry in higher}
+            assert (node.input[1] in stored) == high, node.name
+
+
+@pytest.mark.parametrize("flavour", Flavour)
+def test_scales_are_positive_and_zero_points_fit_the_flavour(
+    flavour: Flavour, model: onnx.ModelProto, calibrated: Calibrated
+) -> None:
+    made, _ = int8_graph(model, calibrated(model), flavour)
+    values = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
+    activations = set()
+    for node in made.graph.node:
+        if node.op_type == "QuantizeLinear":
+            scale, zero = values[node.input[1]], values[node.input[2]]
+            assert scale > 0
+            activations.add((zero.dtype.name, int(zero)))
+            assert scale.dtype == (np.float16 if flavour is Flavour.GPU else np.float32)
+    allowed = {("int8", 0)} if flavour is Flavour.GPU else {("uint8", 0), ("uint8", 128)}
+    assert activations <= allowed
+    kinds = {values[n.input[0]].dtype.name for n in made.graph.node if n.input[0] in values}
+    assert kinds == ({"int8"} if flavour is Flavour.GPU else {"int8", "int32"})
+
+
+def test_cpu_residual_runs_in_integer_operators_only(
+    calibrated: Calibrated, tmp_path: object
+) -> None:
+    model = residual()
+    made, _ = int8_graph(model, calibrated(model), Flavour.CPU)
+    ran = optimized(made, tmp_path)
+    assert ran["QLinearConv"] == 5
+    assert ran["QLinearAdd"] == 2
+    assert ran["Relu"] == 0
+    assert ran["QuantizeLinear"] == 1  # the network's input
+    assert ran["DequantizeLinear"] == 1  # before the pool
+
+
+def test_gpu_quantises_the_skip_input_of_an_addition_only(calibrated: Calibrated) -> None:
+    model = residual()
+    made, _ = int8_graph(model, calibrated(model), Flavour.GPU)
+    inputs = {n.name: list(n.input) for n in made.graph.node if n.op_type == "Add"}
+    assert inputs["sum1"] == ["b3", "a.dequantized"]
+    assert inputs["sum2"] == ["d1", "shortcut.dequantized"]  # the cheaper branch
+
+
+def test_a_shared_weight_is_stored_once(calibrated: Calibrated) -> None:
+    model = shared_weights()
+    for flavour in Flavour:
+        made, _ = int8_graph(model, calibrated(model), flavour)
+        twins = [n for n in made.graph.node if n.op_type == "Conv" and n.name in ("one", "two")]
+        assert twins[0].input[1] == twins[1].input[1]
+        names = [t.name for t in made.graph.initializer]
+        assert len(names) == len(set(names))
+
+
+def test_a_layer_worth_it_is_quantised_along_its_own_axis(calibrated: Calibrated) -> None:
+    model = large_classifier()
+    made, higher = int8_graph(model, calibrated(model), Flavour.CPU)
+    assert "hidden" not in {entry.node for entry in higher}
+    (axis,) = {
+        a.i
+        for node in made.graph.node
+        for a in node.attribute
+        if node.op_type == "DequantizeLinear" and a.name == "axis" and a.i == 1
+    }
+    assert axis == 1
+
+
+def test_everything_left_higher_has_a_reason(
+    model: onnx.ModelProto, calibrated: Calibrated
+) -> None:
+    for flavour in Flavour:
+        made, higher = int8_graph(model, calibrated(model), flavour)
+        named = {entry.node: entry for entry in higher}
+        assert {"input", "classifier", "probabilities"} <= set(named)
+        assert all(entry.reason and entry.flavour == flavour for entry in higher)
+        assert "multiply-adds" in named["classifier"].reason
+        assert {n.name for n in made.graph.node} >= set(named)
+
+
+def test_dead_channels_and_tensors_give_finite_answers(
+    faces: NDArray[np.uint8], calibrated: Calibrated
+) -> None:
+    model = depthwise()
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) == 4:
+            values = numpy_helper.to_array(tensor).copy()
+            values[0] = 0
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    for flavour in Flavour:
+        made, _ = int8_graph(model, calibrated(model), flavour)
+        found = answers(made.SerializeToString(), faces)
+        assert np.abs(found - answers(model.SerializeToString(), faces)).max() < 0.06
+
+
+def test_a_table_without_a_tensor_is_refused(calibrated: Calibrated) -> None:
+    table = calibrated(depthwise())
+    with pytest.raises(InputError, match="no range for"):
+        int8_graph(residual(), table, Flavour.CPU)
+
+
+def test_one_table_serves_both_flavours(model: onnx.ModelProto, calibrated: Calibrated) -> None:
+    assert set(calibrated(model).ranges) == set(tensors_to_observe(model))
