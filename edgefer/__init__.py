@@ -32,7 +32,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """The runtime's names, imported when first asked for (PEP 562): `import edgefer` stays light."""
+    """The runtime's names, imported when first asked for, so that `import edgefer` is light."""
     if name not in _HOMES:
         msg = f"module 'edgefer' has no attribute '{name}'"
         raise AttributeError(msg)

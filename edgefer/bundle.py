@@ -90,7 +90,8 @@ def _open(data: bytes) -> Bundle:
     except BundleError:
         raise
     except _ZIP_ERRORS as error:
-        msg = f"expected an edgefer bundle, found a damaged one or another kind of file ({error})"
+        reason = " ".join(str(error).split())[:200]
+        msg = f"expected an edgefer bundle, found a damaged one or another kind of file ({reason})"
         raise BundleError(msg) from error
     manifest = Manifest.from_json(members.pop(MANIFEST))
     _check_members(manifest, members)
@@ -101,10 +102,10 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename for entry in entries]
     for entry in entries:
         if names.count(entry.filename) > 1:
-            msg = f"member '{entry.filename}' is there more than once"
+            msg = f"member {entry.filename!r:.80} is there more than once"
             raise BundleError(msg)
         if entry.filename not in _KNOWN | {MANIFEST}:
-            msg = f"member '{entry.filename[:80]}' does not belong in a bundle"
+            msg = f"member {entry.filename!r:.80} does not belong in a bundle"
             raise BundleError(msg)
         if entry.compress_type != zipfile.ZIP_STORED:
             msg = f"member '{entry.filename}' is compressed; a bundle's members are stored"
@@ -119,7 +120,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
 
 def _check_members(manifest: Manifest, members: Mapping[str, bytes]) -> None:
     for name in sorted((_REQUIRED | set(manifest.files)) - set(members)):
-        msg = f"member '{name}' is missing"
+        msg = f"member {name!r:.80} is missing"
         raise BundleError(msg)
     for name, content in members.items():
         if name not in manifest.files:

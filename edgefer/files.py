@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -37,8 +36,12 @@ def read_bytes(path: Path, what: str, limit: int) -> bytes:
 
 
 def check_writable(path: Path) -> None:
-    """Raise now what `write_atomically` would raise after the work is done, as far as can be told."""
-    if path.is_dir():
+    """Raise now, as far as can be told, what `write_atomically` would raise after the work."""
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise _writing_failed(path, 0, error) from error
+    if is_folder:
         msg = f"{path}: expected a file name to write to, found a folder"
         raise InputError(msg)
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -62,13 +65,12 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as error:
         raise _writing_failed(path, len(data), error) from error
     finally:
         if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
 
 
 def _writing_failed(path: Path, size: int, error: OSError) -> EdgeferError:

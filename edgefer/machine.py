@@ -34,7 +34,8 @@ class Machine:
     """Facts about this machine; None where it does not tell.
 
     `int8_instructions` are the kernel's names, `cores` those this process may use, memory is in
-    bytes. `jetson` is the board's name and `l4t` the release line of its Linux.
+    bytes. `gpus` are those of the desktop driver; of a Jetson, `jetson` is the board's name and
+    `l4t` the release line of its Linux.
     """
 
     python: str
@@ -45,6 +46,8 @@ class Machine:
     cores: int
     memory: int | None
     memory_available: int | None
+    gpus: tuple[str, ...]
+    nvidia_driver: str | None
     jetson: str | None
     l4t: str | None
 
@@ -53,6 +56,9 @@ def read_machine(root: Path = Path("/")) -> Machine:
     """This machine, or the one whose /proc and /etc stand under `root`."""
     cpuinfo = _text(root / "proc/cpuinfo")
     meminfo = _text(root / "proc/meminfo")
+    nvidia = root / "proc/driver/nvidia"
+    driver = re.search(r" (\d+\.[\d.]+) ", _text(nvidia / "version"))
+    gpus = (_field(_text(path), "Model") for path in sorted(nvidia.glob("gpus/*/information")))
     l4t = _text(root / "etc/nv_tegra_release").split("\n")[0].lstrip("# ") or None
     board = _text(root / "proc/device-tree/model").rstrip("\0\n") or None
     return Machine(
@@ -64,6 +70,8 @@ def read_machine(root: Path = Path("/")) -> Machine:
         cores=_cores(),
         memory=_kibibytes(meminfo, "MemTotal"),
         memory_available=_kibibytes(meminfo, "MemAvailable"),
+        gpus=tuple(gpu for gpu in gpus if gpu),
+        nvidia_driver=driver[1] if driver else None,
         jetson=board if l4t or "jetson" in (board or "").lower() else None,
         l4t=l4t,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -11,6 +12,8 @@ from edgefer.errors import BundleError, InputError
 from edgefer.labels import Expression
 
 SCHEMA = 1
+# Deeper than any maker nests, and far from where Python's recursion ends.
+_DEEPEST = 16
 
 
 class Precision(str, Enum):
@@ -115,7 +118,7 @@ class Manifest:
     def from_json(cls, data: bytes) -> Manifest:
         """Parse and check; BundleError says which field is wrong."""
         try:
-            fields = json.loads(data)
+            fields = json.loads(data, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             msg = f"manifest.json: expected JSON ({error})"
             raise BundleError(msg) from error
@@ -130,8 +133,8 @@ class Manifest:
             raise BundleError(msg)
         try:
             return _parse(fields)
-        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-            msg = f"manifest.json: not a valid manifest of schema {SCHEMA} ({error!r})"
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            msg = f"manifest.json: not a valid manifest of schema {SCHEMA} ({error!r:.200})"
             raise BundleError(msg) from error
 
 
@@ -140,6 +143,7 @@ def _parse(fields: dict[str, Any]) -> Manifest:
     if unknown:
         msg = f"unknown fields {sorted(unknown)}"
         raise ValueError(msg)
+    _check_depth(fields, _DEEPEST)
     return Manifest(
         network=_typed(fields["network"], str),
         size=_positive(fields["size"]),
@@ -148,18 +152,36 @@ def _parse(fields: dict[str, Any]) -> Manifest:
         outputs=tuple(_typed(name, str) for name in _typed(fields["outputs"], list)),
         higher_precision=tuple(
             HigherPrecision(**{key: _typed(value, str) for key, value in entry.items()})
-            for entry in fields["higher_precision"]
+            for entry in _typed(fields["higher_precision"], list)
         ),
         weights=_typed(fields["weights"], dict),
         calibration=_optional(fields["calibration"]),
         accuracy=_optional(fields["accuracy"]),
-        parity=tuple(_parity(entry) for entry in fields["parity"]),
+        parity=tuple(_parity(entry) for entry in _typed(fields["parity"], list)),
         versions={key: _typed(value, str) for key, value in fields["versions"].items()},
         files={
             name: Member(_typed(entry["sha256"], str), _positive(entry["size"]))
             for name, entry in fields["files"].items()
         },
     )
+
+
+def _finite(number: str) -> float:
+    """JSON has no NaN and no infinity, and a manifest none that a number too large became."""
+    value = float(number)
+    if not math.isfinite(value):
+        msg = f"expected finite numbers, found {number:.20}"
+        raise ValueError(msg)
+    return value
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left == 0:
+        msg = f"nested more than {_DEEPEST} deep"
+        raise ValueError(msg)
+    if isinstance(value, (dict, list)):
+        for child in value.values() if isinstance(value, dict) else value:
+            _check_depth(child, left - 1)
 
 
 def _typed(value: Any, kind: type) -> Any:
@@ -177,6 +199,10 @@ def _positive(value: Any) -> int:
     return number
 
 
+def _number(value: Any) -> float:
+    return float(value if type(value) is int else _typed(value, float))
+
+
 def _optional(value: Any) -> dict[str, Any] | None:
     return None if value is None else dict(_typed(value, dict))
 
@@ -190,5 +216,8 @@ def _labels(names: Any) -> tuple[Expression, ...]:
 
 
 def _parity(entry: dict[str, Any]) -> Parity:
-    numbers = {key: float(entry[key]) for key in ("difference", "limit", "agreement")}
+    if set(entry) != set(Parity.__dataclass_fields__):
+        msg = f"parity: expected {sorted(Parity.__dataclass_fields__)}, found {sorted(entry)}"
+        raise ValueError(msg)
+    numbers = {key: _number(entry[key]) for key in ("difference", "limit", "agreement")}
     return Parity(what=_typed(entry["what"], str), faces=_positive(entry["faces"]), **numbers)

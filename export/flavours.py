@@ -21,14 +21,14 @@ from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision
 
 if TYPE_CHECKING:
-    import onnx
+    from onnx import ModelProto, NodeProto
 
 Floats = NDArray[np.float32]
 # the least scale that FP16 holds with some precision left
 _LEAST_SCALE = 2.0**-20
 
 
-def tensors_to_observe(model: onnx.ModelProto) -> list[str]:
+def tensors_to_observe(model: ModelProto) -> list[str]:
     """The activations whose ranges both flavours together need, in the order of the graph."""
     view = GraphView(model)
     wanted = {name for flavour in Flavour for name in place(view, flavour).tensors}
@@ -36,8 +36,8 @@ def tensors_to_observe(model: onnx.ModelProto) -> list[str]:
 
 
 def int8_graph(
-    model: onnx.ModelProto, table: CalibrationTable, flavour: Flavour
-) -> tuple[onnx.ModelProto, tuple[HigherPrecision, ...]]:
+    model: ModelProto, table: CalibrationTable, flavour: Flavour
+) -> tuple[ModelProto, tuple[HigherPrecision, ...]]:
     """The INT8 graph of a flavour, and what it leaves in higher precision.
 
     Raises InputError where the table lacks the range of a tensor.
@@ -55,21 +55,21 @@ def int8_graph(
 class _Grid:
     """The integers of one activation: value = scale * (integer - zero)."""
 
-    scale: np.float32
+    scale: Floats
     zero: NDArray[np.generic]
 
 
 def _grid(limits: Range, flavour: Flavour) -> _Grid:
     if flavour is Flavour.GPU:
-        return _Grid(_scale(np.array(limits.limit / 127), flavour)[()], np.zeros((), np.int8))
+        return _Grid(_scale(np.array(limits.limit / 127), flavour), np.zeros((), np.int8))
     if limits.low < 0:
-        return _Grid(_scale(np.array(limits.limit / 127), flavour)[()], np.full((), 128, np.uint8))
-    return _Grid(_scale(np.array(limits.high / 255), flavour)[()], np.zeros((), np.uint8))
+        return _Grid(_scale(np.array(limits.limit / 127), flavour), np.full((), 128, np.uint8))
+    return _Grid(_scale(np.array(limits.high / 255), flavour), np.zeros((), np.uint8))
 
 
 def _scale(exact: NDArray[np.floating], flavour: Flavour) -> Floats:
     """Usable scales: none is 0, and the GPU's are numbers that FP16 has."""
-    scale = np.maximum(exact, _LEAST_SCALE).astype(np.float32)
+    scale = np.asarray(np.maximum(exact, _LEAST_SCALE), dtype=np.float32)
     return scale.astype(np.float16).astype(np.float32) if flavour is Flavour.GPU else scale
 
 
@@ -78,7 +78,7 @@ class _Emitter:
 
     def __init__(
         self,
-        model: onnx.ModelProto,
+        model: ModelProto,
         placement: Placement,
         table: CalibrationTable,
         flavour: Flavour,
@@ -90,11 +90,11 @@ class _Emitter:
             tensor.name: self.onnx.numpy_helper.to_array(tensor)
             for tensor in model.graph.initializer
         }
-        self.nodes: list[onnx.NodeProto] = []
+        self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[np.generic]] = {}
         self.stored: dict[str, Floats] = {}  # weights already written -> their scales
 
-    def emit(self) -> onnx.ModelProto:
+    def emit(self) -> ModelProto:
         """The whole graph; constants that nobody reads any more are left out."""
         for node in self.source.graph.node:
             copy = self.onnx.NodeProto()
@@ -120,7 +120,7 @@ class _Emitter:
 
     def _activation(self, name: str, grid: _Grid) -> None:
         scale, zero = f"{name}.scale", f"{name}.zero"
-        self.constants[scale], self.constants[zero] = np.asarray(grid.scale), grid.zero
+        self.constants[scale], self.constants[zero] = grid.scale, grid.zero
         make = self.onnx.helper.make_node
         quantized, dequantized = f"{name}.quantized", f"{name}.dequantized"
         self.nodes += [
@@ -128,7 +128,7 @@ class _Emitter:
             make("DequantizeLinear", [quantized, scale, zero], [dequantized], name=dequantized),
         ]
 
-    def _weighted(self, node: onnx.NodeProto, activation: str) -> None:
+    def _weighted(self, node: NodeProto, activation: str) -> None:
         """Store the weights of `node` as INT8, once where layers share them; its bias to match."""
         weight = str(node.input[1])
         axis = self._channel_axis(node)
@@ -139,7 +139,7 @@ class _Emitter:
             scale = self.grids[activation].scale * self.stored[weight]
             node.input[2] = self._store_bias(f"{node.name}.bias", str(node.input[2]), scale)
 
-    def _channel_axis(self, node: onnx.NodeProto) -> int:
+    def _channel_axis(self, node: NodeProto) -> int:
         flipped = any(a.name == "transB" and a.i for a in node.attribute)
         return 0 if node.op_type == "Conv" or flipped else 1
 

@@ -20,7 +20,7 @@ from edgefer.labels import Expression, parse_expression
 from edgefer.zoo.registry import Network
 
 if TYPE_CHECKING:
-    import onnx
+    from onnx import ModelProto, ValueInfoProto
     from torch import nn
 
 OPSET = 19
@@ -110,7 +110,7 @@ def read_graph(data: bytes, name: str) -> SourceGraph:
     return SourceGraph(described["network"], size, labels, data, described["weights"])
 
 
-def _description(model: onnx.ModelProto, name: str) -> dict[str, Any]:
+def _description(model: ModelProto, name: str) -> dict[str, Any]:
     properties = {entry.key: entry.value for entry in model.metadata_props}
     try:
         described = json.loads(properties[_METADATA])
@@ -120,7 +120,7 @@ def _description(model: onnx.ModelProto, name: str) -> dict[str, Any]:
         raise InputError(msg) from error
 
 
-def _check_contract(model: onnx.ModelProto, name: str, labels: int) -> int:
+def _check_contract(model: ModelProto, name: str, labels: int) -> int:
     """The size of the faces of a graph that keeps the contract."""
     onnx = require("onnx", "export")
     kinds = onnx.TensorProto
@@ -138,13 +138,13 @@ def _check_contract(model: onnx.ModelProto, name: str, labels: int) -> int:
     return int(shape[1])
 
 
-def _type_and_shape(value: onnx.ValueInfoProto) -> tuple[int, list[int | None]]:
+def _type_and_shape(value: ValueInfoProto) -> tuple[int, list[int | None]]:
     tensor = value.type.tensor_type
     shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
     return tensor.elem_type, shape
 
 
-def _refuse_external_data(model: onnx.ModelProto, name: str) -> None:
+def _refuse_external_data(model: ModelProto, name: str) -> None:
     onnx = require("onnx", "export")
     for tensor in onnx.external_data_helper._get_all_tensors(model):
         if onnx.external_data_helper.uses_external_data(tensor):
@@ -155,7 +155,7 @@ def _refuse_external_data(model: onnx.ModelProto, name: str) -> None:
             raise InputError(msg)
 
 
-def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+def _simplify(model: ModelProto) -> ModelProto:
     """onnxsim, then names that a reader knows from the network and nothing that only debugs."""
     onnxsim = require("onnxsim", "export")
     simplified, same = onnxsim.simplify(model)
@@ -171,7 +171,7 @@ def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     return simplified
 
 
-def _rename(model: onnx.ModelProto) -> None:
+def _rename(model: ModelProto) -> None:
     """Name each node after its weights or its operator, and its output after the node."""
     weights = {tensor.name for tensor in model.graph.initializer}
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}

@@ -11,7 +11,7 @@ from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision
 
 if TYPE_CHECKING:
-    import onnx
+    from onnx import ModelProto, NodeProto
 
 
 def kept_in_fp32(view: GraphView) -> tuple[HigherPrecision, ...]:
@@ -24,7 +24,7 @@ def kept_in_fp32(view: GraphView) -> tuple[HigherPrecision, ...]:
     )
 
 
-def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_half(model: ModelProto) -> ModelProto:
     """A copy of `model` in FP16; INT8 tensors stay, and the scales of Q/DQ become FP16.
 
     FP16 scales need opset 19. Inputs and outputs of the graph keep their types.
@@ -40,11 +40,11 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-def _with_casts(model: onnx.ModelProto, view: GraphView, exact: set[str]) -> list[onnx.NodeProto]:
+def _with_casts(model: ModelProto, view: GraphView, exact: set[str]) -> list[NodeProto]:
     """The nodes, with one cast for each float activation that is read in the other precision."""
     onnx = require("onnx", "export")
     floats = _float_activations(model)
-    nodes: list[onnx.NodeProto] = []
+    nodes: list[NodeProto] = []
     twins: dict[str, str] = {}
     for node in view.nodes:
         copy = onnx.NodeProto()
@@ -64,14 +64,14 @@ def _with_casts(model: onnx.ModelProto, view: GraphView, exact: set[str]) -> lis
     return nodes
 
 
-def _float_activations(model: onnx.ModelProto) -> set[str]:
+def _float_activations(model: ModelProto) -> set[str]:
     onnx = require("onnx", "export")
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
     kinds = {value.name: value.type.tensor_type.elem_type for value in inferred.value_info}
     return {name for name, kind in kinds.items() if kind == onnx.TensorProto.FLOAT}
 
 
-def _halve_constants(model: onnx.ModelProto, exact: set[str]) -> None:
+def _halve_constants(model: ModelProto, exact: set[str]) -> None:
     onnx = require("onnx", "export")
     kept = {name for node in model.graph.node if node.name in exact for name in node.input}
     for tensor in model.graph.initializer:

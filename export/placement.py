@@ -19,7 +19,7 @@ from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision
 
 if TYPE_CHECKING:
-    import onnx
+    from onnx import ModelProto, NodeProto
 
 WEIGHTED = ("Conv", "Gemm")
 PIXELS_ARE_EXACT = "scales the pixels, which are exact before it"
@@ -43,12 +43,12 @@ class Placement:
 class GraphView:
     """Who makes and who reads each tensor of a graph, and what its layers cost."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: ModelProto) -> None:
         onnx = require("onnx", "export")
         self.nodes = list(model.graph.node)
         self.constants = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
         self.producer = {name: node for node in self.nodes for name in node.output}
-        self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        self.readers: dict[str, list[NodeProto]] = defaultdict(list)
         for node in self.nodes:
             for name in node.input:
                 self.readers[name].append(node)
@@ -58,14 +58,14 @@ class GraphView:
             for value in (*inferred.value_info, *inferred.output)
         }
 
-    def multiply_adds(self, node: onnx.NodeProto) -> int:
+    def multiply_adds(self, node: NodeProto) -> int:
         """Of one face; 0 for an operator without weights."""
         if node.op_type not in WEIGHTED or node.input[1] not in self.constants:
             return 0
         pixels = self._shapes[node.output[0]][2:] if node.op_type == "Conv" else []
         return int(np.prod(self.constants[node.input[1]]) * np.prod(pixels or [1]))
 
-    def result(self, node: onnx.NodeProto) -> str:
+    def result(self, node: NodeProto) -> str:
         """The node's output, behind the ReLU that will be fused into it."""
         name = str(node.output[0])
         readers = self.readers[name]
@@ -73,11 +73,11 @@ class GraphView:
             return str(readers[0].output[0])
         return name
 
-    def exact(self, node: onnx.NodeProto) -> bool:
+    def exact(self, node: NodeProto) -> bool:
         """Whether a node stays in FP32 in every graph: the pixel input and the softmax."""
         return node.op_type == "Softmax" or self.reads_pixels(node)
 
-    def reads_pixels(self, node: onnx.NodeProto) -> bool:
+    def reads_pixels(self, node: NodeProto) -> bool:
         """Whether nothing but layout lies between the pixels and this node."""
         maker = self.producer.get(node.input[0])
         if maker is None:
@@ -127,7 +127,7 @@ def _weighted(view: GraphView) -> tuple[set[str], dict[str, str]]:
     return chosen, refused
 
 
-def _joins(view: GraphView, node: onnx.NodeProto, chosen: set[str]) -> bool:
+def _joins(view: GraphView, node: NodeProto, chosen: set[str]) -> bool:
     """Whether an addition joins two activations of which one comes from an INT8 layer."""
     if any(name in view.constants for name in node.input):
         return False
@@ -135,7 +135,7 @@ def _joins(view: GraphView, node: onnx.NodeProto, chosen: set[str]) -> bool:
     return any(maker is not None and maker.name in chosen for maker in makers)
 
 
-def _skip(view: GraphView, node: onnx.NodeProto, quantized: dict[str, set[str]]) -> str:
+def _skip(view: GraphView, node: NodeProto, quantized: dict[str, set[str]]) -> str:
     """The input of an addition that is not computed by the layer it will be fused with."""
     first, second = (str(name) for name in node.input)
     if first in quantized or second in quantized:
@@ -150,7 +150,7 @@ def _higher(
     view: GraphView,
     flavour: Flavour,
     chosen: set[str],
-    added: list[onnx.NodeProto],
+    added: list[NodeProto],
     refused: dict[str, str],
 ) -> tuple[HigherPrecision, ...]:
     joined = {node.name for node in added}

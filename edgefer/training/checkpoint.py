@@ -33,17 +33,24 @@ def load_checkpoint(path: Path, run: dict[str, Any]) -> tuple[dict[str, dict[str
     try:
         tensors = load(data)
         stored = json.loads(read_metadata(data)["run"])
-    except (SafetensorError, KeyError, ValueError) as error:
+        epochs = int(stored.pop("epochs_done"))
+    except (SafetensorError, LookupError, AttributeError, TypeError, ValueError) as error:
         msg = f"{path}: expected a training checkpoint in safetensors ({error})"
         raise InputError(msg) from error
-    epochs = int(stored.pop("epochs_done"))
-    changed = [key for key in run if stored.get(key) != run[key]]
+    changed = _change("run", stored, run)
     if changed:
-        key = changed[0]
-        msg = f"{path}: another run's: {key} was {stored.get(key)}, now {run[key]}; remove it or train as before"
+        msg = f"{path}: of another run: {changed}; train as before, or remove it"
         raise InputError(msg)
     groups: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         group, _, member = name.partition("/")
         groups.setdefault(group, {})[member] = tensor
     return groups, epochs
+
+
+def _change(name: str, was: Any, now: Any) -> str | None:
+    """The first thing that is not as it was, in words."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        changes = (_change(key, was.get(key), value) for key, value in now.items())
+        return next(filter(None, changes), None)
+    return None if was == now else f"{name} was {was}, is now {now}"

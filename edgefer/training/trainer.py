@@ -7,6 +7,7 @@ weights and BatchNorm statistics, which is what is evaluated and saved. Our choi
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,36 +21,15 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from edgefer.data.faces import FaceSet
-from edgefer.errors import InputError
+from edgefer.errors import CheckFailed, InputError
 from edgefer.progress import Progress, silent
-from edgefer.training.augment import Augmentation
+from edgefer.training.augment import augment
 from edgefer.training.checkpoint import load_checkpoint, save_checkpoint
+from edgefer.training.options import TrainingOptions
 from edgefer.zoo.contract import PixelInput
 from edgefer.zoo.registry import Network
 
 _EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """What decides the result, beside the data."""
-
-    epochs: int = 40
-    batch: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    averaging: float = 0.999
-    seed: int = 0
-    augmentation: Augmentation = Augmentation()
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.learning_rate <= 0:
-            msg = (
-                f"expected epochs of 1 or more, a batch of 2 or more and a positive learning rate, "
-                f"found {self.epochs}, {self.batch} and {self.learning_rate}"
-            )
-            raise InputError(msg)
 
 
 @dataclass(frozen=True)
@@ -72,25 +52,23 @@ class Trainer:
         validation: FaceSet | None = None,
         progress: Progress = silent,
     ) -> None:
-        if faces.labels != network.labels or len(faces) < options.batch:
-            msg = (
-                f"{faces.name}: expected at least {options.batch} faces labelled "
-                f"{', '.join(network.labels)}, found {len(faces)} labelled {', '.join(faces.labels)}"
-            )
-            raise InputError(msg)
+        _check(faces, network, options.batch)
+        if validation is not None:
+            _check(validation, network, 1)
         self.options, self.progress = options, progress
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.pixels = faces.pixels(network.size)
         self.targets = torch.from_numpy(faces.targets)
-        self.run = {
+        self.run: dict[str, Any] = {
             "network": network.name,
             "data": {"name": faces.name, "faces": len(faces), "sha256": faces.digest()},
-            "options": asdict(options),
+            "options": _as_json(asdict(options)),
         }
-        self.run["options"] = _as_json(self.run["options"])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            self.module = network.build().to(self.device, memory_format=torch.channels_last)
+            module = network.build().to(self.device)
+        # the stubs of torch leave out this argument
+        self.module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.module).eval()
         self.pixel_input = PixelInput(network.scale).to(self.device)
         self.optimizer, self.schedule = self._optimization()
@@ -116,11 +94,17 @@ class Trainer:
     def __iter__(self) -> Iterator[Epoch]:
         while self.epochs_done < self.options.epochs:
             loss = self._train_epoch(self.epochs_done)
+            if not math.isfinite(loss):
+                msg = (
+                    f"epoch {self.epochs_done + 1}: expected a finite loss, found {loss}; train "
+                    f"with a learning rate below {self.options.learning_rate:g}"
+                )
+                raise CheckFailed(msg)
             self.epochs_done += 1
             yield Epoch(self.epochs_done, loss, self.accuracy())
 
     def _train_epoch(self, epoch: int) -> float:
-        """One pass in an order that depends on seed and epoch only, so that a resumed run repeats it."""
+        """One pass; chance depends on seed and epoch only, so that a resumed run repeats it."""
         seed = np.random.SeedSequence([self.options.seed, epoch]).generate_state(1)[0]
         order = np.random.default_rng(seed).permutation(len(self.pixels))
         random = Generator(self.device).manual_seed(int(seed))
@@ -131,13 +115,13 @@ class Trainer:
         for step in range(steps):
             rows = order[step * self.options.batch : (step + 1) * self.options.batch]
             total += self._step(rows, random)
-            self.progress(f"epoch {epoch + 1}/{self.options.epochs}", step + 1, steps)
+            self.progress("training", epoch * steps + step + 1, self.options.epochs * steps)
         return float(total) / steps
 
     def _step(self, rows: NDArray[np.int64], random: Generator) -> Tensor:
         with torch.no_grad():
             pixels = torch.from_numpy(self.pixels[rows]).to(self.device)
-            faces = self.options.augmentation(self.pixel_input(pixels), random)
+            faces = augment(self.pixel_input(pixels), self.options.augmentation, random)
         targets = self.targets[rows].to(self.device)
         with self._half_precision():
             logits = self.module(faces.contiguous(memory_format=torch.channels_last))
@@ -151,7 +135,10 @@ class Trainer:
 
     def _half_precision(self) -> torch.autocast:
         """bfloat16 where the device computes it natively; weights and sums stay float32."""
-        native = self.device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        native = self.device.type == "cuda" or (
+            torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
         return torch.autocast(self.device.type, torch.bfloat16, enabled=native)
 
     @torch.no_grad()
@@ -192,12 +179,19 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same network, data and options; InputError otherwise."""
-        groups, self.epochs_done = load_checkpoint(path, self.run)
-        self.module.load_state_dict(groups["weights"])
-        self.averaged.load_state_dict(groups["averaged"])
-        for name, parameter in self.module.named_parameters():
-            momentum = groups["momentum"][name].to(self.device)
-            self.optimizer.state[parameter]["momentum_buffer"] = momentum
+        groups, epochs_done = load_checkpoint(path, self.run)
+        try:
+            self.module.load_state_dict(groups["weights"])
+            self.averaged.load_state_dict(groups["averaged"])
+            for name, parameter in self.module.named_parameters():
+                # laid out as the parameter is: another order of the same sums rounds otherwise
+                momentum = torch.empty_like(parameter).copy_(groups["momentum"][name])
+                self.optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
+        except (KeyError, RuntimeError) as error:
+            detail = " ".join(str(error).split())[:300]
+            msg = f"{path}: expected the tensors of {self.run['network']} ({detail})"
+            raise InputError(msg) from error
+        self.epochs_done = epochs_done
         for _ in range(self.epochs_done * (len(self.pixels) // self.options.batch)):
             self.optimizer._opt_called = True  # type: ignore[attr-defined]
             self.schedule.step()
@@ -208,3 +202,13 @@ def _as_json(options: Any) -> Any:
     if isinstance(options, dict):
         return {key: _as_json(value) for key, value in options.items()}
     return list(options) if isinstance(options, tuple) else options
+
+
+def _check(faces: FaceSet, network: Network, least: int) -> None:
+    if faces.labels != network.labels or len(faces) < least:
+        wanted, found = ", ".join(network.labels), ", ".join(faces.labels)
+        msg = (
+            f"{faces.name}: expected at least {least} faces labelled {wanted}, "
+            f"found {len(faces)} labelled {found}"
+        )
+        raise InputError(msg)

@@ -1,4 +1,4 @@
-"""What a network costs: its parameters, and the multiply-adds of one face, counted by running it."""
+"""What a network costs: its parameters and the multiply-adds of one face, counted as it runs."""
 
 from __future__ import annotations
 

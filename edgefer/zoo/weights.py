@@ -19,6 +19,7 @@ from edgefer.zoo.registry import Network
 FORMAT = "edgefer-weights-1"
 _LIMIT = 2 << 30
 _RANDOM = "random:"
+_SEED_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,11 @@ def read_weights(path: Path, network: Network) -> Weights:
         labels = ", ".join(network.labels)
         msg = f"{path}: expected the labels {labels}, found {metadata.get('labels')}"
         raise InputError(msg)
-    training = json.loads(metadata.get("training", "null"))
+    try:
+        training = json.loads(metadata.get("training", "null"))
+    except ValueError as error:
+        msg = f"{path}: expected JSON in the metadata's 'training' ({error})"
+        raise InputError(msg) from error
     return Weights(tensors, {"source": path.name, "sha256": sha256(data), "training": training})
 
 
@@ -96,8 +101,8 @@ def _looks_pickled(data: bytes) -> bool:
 
 def _random(network: Network, source: str) -> nn.Module:
     digits = source[len(_RANDOM) :]
-    if not digits.isdecimal():
-        msg = f"weights '{source}': expected random:SEED with a whole number"
+    if not digits.isdecimal() or len(digits) > _SEED_DIGITS:
+        msg = f"weights '{source}': expected random:SEED with 1 to {_SEED_DIGITS} digits"
         raise InputError(msg)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(digits))

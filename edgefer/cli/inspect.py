@@ -1,0 +1,102 @@
+"""`edgefer inspect`: what is in a bundle, and whether it is intact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from json import loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgefer.cli.output import JsonOption, facts, print_json, show, table
+
+if TYPE_CHECKING:
+    from edgefer.bundle import Bundle
+    from edgefer.manifest import Manifest
+
+_NO_DATA = "no data"
+_HASH_SHOWN = 16
+_PARITY = ("compared", "faces", "difference", "limit", "same winner", "holds")
+_HIGHER = ("graph", "operator", "runs in", "why", "nodes")
+_FILES = ("file", "bytes", "sha256")
+
+
+def inspect(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to look into.")],
+    json: JsonOption = False,
+) -> None:
+    """Show what is in a bundle, and check that it is intact.
+
+    Every byte is checked against the hashes of the manifest; no graph is run.
+
+    \b
+    Example:
+      edgefer inspect fer-lite-int8.edgefer
+    """
+    from edgefer.bundle import read_bundle
+
+    found = read_bundle(bundle)
+    if json:
+        manifest = loads(found.manifest.to_json())
+        print_json({"path": bundle, "id": found.id, **manifest})
+    else:
+        _show(bundle, found)
+
+
+def _show(path: Path, bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    show(facts(_summary(path, bundle)))
+    show(facts(_flat(manifest.weights), title="Weights"))
+    show(facts(_flat(manifest.calibration or {"ranges": "none needed"}), title="Calibration"))
+    show(facts(_flat(manifest.accuracy or {"measured": _NO_DATA}), title="Accuracy"))
+    show(table(_PARITY, _parity_rows(manifest), title="Parity", numbers=_PARITY[1:5]))
+    show(table(_HIGHER, _higher_rows(manifest), title="Left in higher precision"))
+    files = (
+        (name, f"{file.size:,}", f"{file.sha256[:_HASH_SHOWN]}…")
+        for name, file in manifest.files.items()
+    )
+    show(table(_FILES, files, title="Files, all intact", numbers={"bytes"}))
+    show(facts(manifest.versions.items(), title="Made with"))
+
+
+def _summary(path: Path, bundle: Bundle) -> list[tuple[str, object]]:
+    manifest = bundle.manifest
+    return [
+        ("bundle", path),
+        ("id", bundle.id),
+        ("network", manifest.network),
+        ("precision", manifest.precision),
+        ("input", f"uint8 [N, {manifest.size}, {manifest.size}, 3], RGB"),
+        ("labels", ", ".join(manifest.labels)),
+        ("outputs", ", ".join(manifest.outputs)),
+        ("schema", manifest.schema),
+    ]
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The leaves of a JSON object, each with the names on the way to it."""
+    for key, item in value.items():
+        if isinstance(item, dict):
+            yield from _flat(item, f"{prefix}{key} ")
+        elif isinstance(item, list):
+            yield f"{prefix}{key}", ", ".join(map(str, item))
+        else:
+            yield f"{prefix}{key}", _NO_DATA if item is None else item
+
+
+def _parity_rows(manifest: Manifest) -> Iterator[tuple[object, ...]]:
+    for parity in manifest.parity:
+        difference, limit = f"{parity.difference:.2g}", f"{parity.limit:.2g}"
+        winner = f"{parity.agreement:.1%}"
+        yield parity.what, parity.faces, difference, limit, winner, "yes" if parity.holds else "NO"
+
+
+def _higher_rows(manifest: Manifest) -> Iterator[tuple[str, ...]]:
+    """One row for all nodes that have everything else in common."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for entry in manifest.higher_precision:
+        shared = (entry.flavour, entry.operator, entry.precision, entry.reason)
+        groups.setdefault(shared, []).append(entry.node)
+    for common, nodes in groups.items():
+        yield (*common, ", ".join(nodes))

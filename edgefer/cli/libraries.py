@@ -1,0 +1,95 @@
+"""The optional libraries: which are here, and what brings those that are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+
+from edgefer.machine import Machine
+
+_JETPACK = "sudo apt install nvidia-jetpack"
+
+
+@dataclass(frozen=True)
+class Library:
+    """An optional library: the module to look for, and the packages that may have brought it.
+
+    `install` is the command for most machines, `on_jetson` for those where it is another.
+    """
+
+    module: str
+    packages: tuple[str, ...]
+    install: str
+    on_jetson: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A library as it is on this machine: its version, or None and the command that brings it."""
+
+    name: str
+    version: str | None
+    install: str | None
+
+
+def _extra(name: str) -> str:
+    return f"pip install 'edgefer[{name}]'"
+
+
+LIBRARIES = (
+    Library(
+        "onnxruntime",
+        ("onnxruntime", "onnxruntime-gpu"),
+        _extra("cpu"),
+        "pip install onnxruntime",  # the extra's OpenCV would cover JetPack's own
+    ),
+    Library("cv2", ("opencv-python", "opencv-python-headless"), _extra("cpu"), _JETPACK),
+    Library("onnx", ("onnx",), _extra("export")),
+    Library("onnxsim", ("onnxsim",), _extra("export")),
+    Library("torch", ("torch",), _extra("torch")),
+    Library("modelopt", ("nvidia-modelopt",), _extra("torch")),
+    Library(
+        "tensorrt",
+        ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"),
+        _extra("tensorrt"),
+        _JETPACK,
+    ),
+    Library("tensorrt_rtx_bindings", ("tensorrt_rtx_cu13_bindings",), _extra("rtx")),
+    Library(
+        "cuda.bindings",
+        ("cuda-python", "cuda-bindings"),
+        "pip install cuda-python",
+        _extra("jetpack6") + ", jetpack7 on JetPack 7",
+    ),
+    Library("pycuda", ("pycuda",), _extra("pycuda")),
+)
+
+
+def find_libraries(machine: Machine) -> list[Finding]:
+    """Look for each without importing it: some take seconds, and one that is broken may crash."""
+    return [_find(library, machine) for library in LIBRARIES]
+
+
+def _find(library: Library, machine: Machine) -> Finding:
+    if _is_there(library.module):
+        return Finding(library.module, _version(library), None)
+    if machine.jetson is None:
+        return Finding(library.module, None, library.install)
+    return Finding(library.module, None, library.on_jetson or library.install)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # no parent package; a module that some test planted
+        return False
+
+
+def _version(library: Library) -> str:
+    for package in library.packages:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown version"

@@ -1,0 +1,113 @@
+"""The console script: registers the commands and turns errors into one line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from edgefer import __version__
+from edgefer.cli.benchmark import benchmark
+from edgefer.cli.doctor import doctor
+from edgefer.cli.evaluate import evaluate
+from edgefer.cli.export import export
+from edgefer.cli.inspect import inspect
+from edgefer.cli.models import models
+from edgefer.cli.output import note
+from edgefer.cli.run import run
+from edgefer.cli.train import train
+from edgefer.errors import EdgeferError
+
+INTERRUPTED = 130
+READER_GONE = 128 + 13  # what a shell reports for a program that SIGPIPE ended
+
+# Newer typers carry a copy of click, older ones use the library: this is either.
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
+
+
+class _ReaderGone(Exception):
+    """Whoever reads our output has closed it."""
+
+
+class _Group(TyperGroup):
+    """Keeps two exceptions from typer, which would give them an exit status of its own."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
+
+app = typer.Typer(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: half the time to show, and brackets stay brackets
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgefer {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def edgefer(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Facial-expression networks from FP32 to an INT8 or FP16 engine at the edge."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+app.command()(benchmark)
+app.command()(doctor)
+app.command()(evaluate)
+app.command()(export)
+app.command()(inspect)
+app.command()(models)
+app.command()(run)
+app.command()(train)
+
+
+def main() -> None:
+    """The program `edgefer`: runs a command and exits with its status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = _run()
+        sys.stdout.flush()
+    except (_ReaderGone, BrokenPipeError):
+        # Python flushes once more as it exits, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = READER_GONE
+    sys.exit(status)
+
+
+def _run() -> int:
+    command = typer.main.get_command(app)
+    try:
+        return command.main(prog_name="edgefer", standalone_mode=False) or 0
+    except EdgeferError as error:
+        note(f"edgefer: {error}")
+        return error.exit_status
+    except _UsageError as error:
+        path = error.ctx.command_path if error.ctx else "edgefer"
+        note(f"edgefer: {error.format_message().rstrip('.')}; see: {path} --help")
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        note("edgefer: interrupted")
+        return INTERRUPTED

@@ -1,0 +1,214 @@
+"""`edgefer run`: the expressions in pictures, in a video, or before a camera."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgefer.cli.output import (
+    JsonOption,
+    facts,
+    note,
+    one_line,
+    print_json,
+    progress_bar,
+    show,
+    table,
+)
+
+if TYPE_CHECKING:
+    from edgefer.cli.sources import Camera, Frame, Picture, Source, Video
+    from edgefer.labels import Expression
+    from edgefer.runtime.recognizer import Reading, Recognizer
+
+_ANNOTATED = ".edgefer.png"
+_COLUMNS = ("face", "box", "expression", "confidence", "runner-up")
+
+
+def run(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to run.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE", help="Pictures, videos, or the number of a camera."),
+    ],
+    backend: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The inference library; auto: the first that runs here."),
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads on the CPU; all cores by default.")
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YuNet face detector (ONNX).")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="For annotated pictures; beside each by default."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Read the expressions in pictures, in a video, or before a camera.
+
+    Each picture is also written with the readings drawn in, as NAME.edgefer.png. A camera runs
+    until Ctrl-C. With --json: one line a picture or frame.
+
+    \b
+    Example:
+      edgefer run fer-lite-int8.edgefer holiday.jpg
+      edgefer run fer-lite-int8.edgefer lecture.mp4 --json > lecture.jsonl
+      edgefer run fer-lite-int8.edgefer 0
+    """
+    from edgefer.cli.sources import Picture, Video, find_source
+    from edgefer.runtime.recognizer import Recognizer
+
+    found = [find_source(source) for source in sources]
+    targets = _targets(found, output)
+    with Recognizer(bundle, detector=detector, backend=backend, threads=threads) as recognizer:
+        if not json:
+            note(f"{recognizer.session.backend} ({recognizer.session.why})")
+        for source in found:
+            if isinstance(source, Picture):
+                _run_picture(recognizer, source, targets[source.path], json)
+            elif isinstance(source, Video):
+                _run_video(recognizer, source, json)
+            else:
+                _run_camera(recognizer, source, json)
+
+
+def _targets(sources: Sequence[Source], folder: Path | None) -> dict[Path, Path]:
+    """Where the annotated picture of each picture goes; InputError where it cannot."""
+    from edgefer.cli.sources import Picture
+    from edgefer.errors import InputError
+    from edgefer.files import check_writable
+
+    targets: dict[Path, Path] = {}
+    for source in sources:
+        if isinstance(source, Picture):
+            target = (folder or source.path.parent) / f"{source.path.stem}{_ANNOTATED}"
+            check_writable(target)
+            if target in targets.values() and source.path not in targets:
+                msg = f"{target}: two of the pictures would be written there; run them one by one"
+                raise InputError(msg)
+            targets[source.path] = target
+    return targets
+
+
+def _run_picture(recognizer: Recognizer, picture: Picture, target: Path, json: bool) -> None:
+    name = one_line(str(picture.path))
+    frame = picture.frame()
+    readings = recognizer(frame)
+    if readings:
+        _write_annotated(target, frame, readings, recognizer.session.labels)
+    if json:
+        document = _document(recognizer, str(picture.path), readings)
+        print_json({**document, "annotated": target if readings else None})
+    elif readings:
+        labels = recognizer.session.labels
+        rows = (_row(number, reading, labels) for number, reading in enumerate(readings, start=1))
+        show(f"{name} ({recognizer.session.backend}, faces by {recognizer.detector.name})")
+        show(table(_COLUMNS, rows))
+        note(f"annotated picture: {target}")
+    else:
+        show(f"{name}: no face found ({recognizer.detector.name})")
+
+
+def _run_video(recognizer: Recognizer, video: Video, json: bool) -> None:
+    frames = frames_with_face = 0
+    expressions: Counter[Expression] = Counter()
+    with progress_bar() as progress:
+        for number, (time, frame) in enumerate(video.frames()):
+            readings = recognizer(frame)
+            frames += 1
+            frames_with_face += bool(readings)
+            expressions.update(reading.expression for reading in readings)
+            if json:
+                print_json(_document(recognizer, str(video.path), readings, number, time))
+            progress(video.path.name, frames, max(frames, video.count))
+    if frames < video.count:
+        note(f"{video.path}: ended after {frames} frames; its header promises {video.count}")
+    if not json:
+        _show_summary(recognizer, video, frames, frames_with_face, expressions)
+
+
+def _show_summary(
+    recognizer: Recognizer,
+    video: Video,
+    frames: int,
+    frames_with_face: int,
+    expressions: Counter[Expression],
+) -> None:
+    counted = [("frames", frames), ("frames with a face", frames_with_face)]
+    backend = f"{recognizer.session.backend}, faces by {recognizer.detector.name}"
+    show(f"{one_line(str(video.path))} ({backend})")
+    show(facts(counted))
+    columns = ("expression", "readings", "share")
+    rows = (
+        (expression, count, f"{count / expressions.total():.1%}")
+        for expression, count in expressions.most_common()
+    )
+    show(table(columns, rows, title="Expressions", numbers=columns[1:]))
+
+
+def _run_camera(recognizer: Recognizer, camera: Camera, json: bool) -> None:
+    name = f"camera {camera.number}"
+    note(f"{name}: Ctrl-C ends it")
+    for number, (time, frame) in enumerate(camera.frames()):
+        readings = recognizer(frame)
+        if json:
+            print_json(_document(recognizer, name, readings, number, time))
+            continue
+        for reading in readings:
+            answer = f"{reading.expression:<10}{reading.confidence:>7.1%}"
+            show(f"{time:8.2f} s  {answer}  {_box(reading)}  {reading.backend}")
+
+
+def _document(
+    recognizer: Recognizer,
+    source: str,
+    readings: Sequence[Reading],
+    frame: int | None = None,
+    time: float | None = None,
+) -> dict[str, object]:
+    """One line of JSON; a picture has no frame number and no time."""
+    position = {} if frame is None else {"frame": frame, "time_s": time}
+    session = recognizer.session
+    faces = [_face(reading, session.labels) for reading in readings]
+    return {"source": source, **position, "faces": faces, "backend": session.backend}
+
+
+def _face(reading: Reading, labels: Sequence[Expression]) -> dict[str, object]:
+    shares = reading.probabilities.astype(float).round(6)
+    points = reading.landmarks
+    return {
+        "box": [round(side, 1) for side in reading.box],
+        "expression": reading.expression,
+        "confidence": shares.max(),
+        "probabilities": dict(zip(labels, shares)),
+        "landmarks": None if points is None else points.astype(float).round(1),
+    }
+
+
+def _row(number: int, reading: Reading, labels: Sequence[Expression]) -> tuple[object, ...]:
+    second = int(reading.probabilities.argsort()[-2])
+    runner_up = f"{labels[second]} {reading.probabilities[second]:.1%}"
+    return number, _box(reading), reading.expression, f"{reading.confidence:.1%}", runner_up
+
+
+def _box(reading: Reading) -> str:
+    x, y, width, height = (round(side) for side in reading.box)
+    return f"{width}x{height} at {x},{y}"
+
+
+def _write_annotated(
+    target: Path, frame: Frame, readings: Sequence[Reading], labels: Sequence[Expression]
+) -> None:
+    from edgefer.cli.annotate import annotate
+    from edgefer.files import write_atomically
+    from edgefer.imports import require
+
+    _, encoded = require("cv2", "cpu").imencode(".png", annotate(frame, readings, labels))
+    write_atomically(target, encoded.tobytes())

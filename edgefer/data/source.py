@@ -1,0 +1,125 @@
+"""Faces by name: `KIND:PATH[@SPLIT]`, or `synthetic[:COUNT][@SEED]` for drawn ones."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgefer.data.drawn import drawn_faces
+from edgefer.data.faces import FaceSet
+from edgefer.data.ferplus import ferplus_splits, read_ferplus
+from edgefer.data.folder import folder_splits, read_folder
+from edgefer.errors import InputError
+
+DRAWN_COUNT = 256
+_DRAWN_LIMIT = 1_000_000
+_DRAWN = re.compile(r"synthetic(?::([0-9]{1,9}))?(?:@([0-9]{1,9}))?")
+# Another seed for each split, so that no face stands in two of them.
+_DRAWN_SEEDS = {"train": 0, "valid": 1, "test": 2}
+_NAMED = 6  # splits that a message names
+_SPLIT = re.compile(r"[A-Za-z]\w*")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How one kind of data is read, and which splits there are at a path (none: it is whole)."""
+
+    read: Callable[[Path, str], FaceSet]
+    splits: Callable[[Path], tuple[str, ...]]
+
+
+_KINDS = {
+    "ferplus": _Kind(read_ferplus, ferplus_splits),
+    "folder": _Kind(read_folder, folder_splits),
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A taken-apart `KIND:PATH[@SPLIT]`; `split` is None where none is named."""
+
+    kind: _Kind
+    path: Path
+    split: str | None
+
+
+def read_data(text: str, split: str) -> FaceSet:
+    """The faces that `text` names; `split` is taken where it names none.
+
+    Raises InputError for an unknown kind, an absent path or split, and where there are no faces.
+    """
+    if text.split(":")[0].split("@")[0] == "synthetic":
+        return _drawn(text, split)
+    place = _place(text)
+    found = place.kind.splits(place.path)
+    wanted = place.split or split
+    if wanted not in found and (found or place.split):
+        there = " or ".join(found[:_NAMED]) or "no splits, so name none"
+        msg = f"data '{text}': expected the split {wanted}, found {there}; name one as @SPLIT"
+        raise InputError(msg)
+    faces = place.kind.read(place.path, wanted)
+    if not len(faces):
+        msg = f"data '{text}': expected faces in the split {wanted}, found none"
+        raise InputError(msg)
+    return faces
+
+
+def read_sibling(text: str, split: str) -> FaceSet | None:
+    """The faces of that split of the same data; None where `text` names it or there is none.
+
+    Raises InputError as `read_data` does.
+    """
+    drawn = _DRAWN.fullmatch(text)
+    if drawn:
+        return None if drawn[2] else read_data(text, split)
+    place = _place(text)
+    if place.split == split or split not in place.kind.splits(place.path):
+        return None
+    faces = place.kind.read(place.path, split)
+    return faces if len(faces) else None
+
+
+def _drawn(text: str, split: str) -> FaceSet:
+    found = _DRAWN.fullmatch(text)
+    count = int(found[1] or DRAWN_COUNT) if found else 0
+    if not found or not 0 < count <= _DRAWN_LIMIT:
+        msg = (
+            f"data '{text}': expected synthetic[:COUNT][@SEED] with whole numbers and a COUNT of "
+            f"1 to {_DRAWN_LIMIT:,}, for instance synthetic:64@7"
+        )
+        raise InputError(msg)
+    return drawn_faces(count, int(found[2] or _DRAWN_SEEDS.get(split, 0)))
+
+
+def _place(text: str) -> _Place:
+    name, colon, path = text.partition(":")
+    if name not in _KINDS:
+        known = ", ".join(f"{kind}:PATH[@SPLIT]" for kind in _KINDS)
+        msg = f"data '{text}': expected {known} or synthetic[:COUNT][@SEED], found '{name}'"
+        raise InputError(msg)
+    if not path:
+        msg = f"data '{text}': expected a path, found none; write {name}:PATH[@SPLIT]"
+        raise InputError(msg)
+    # A path may have an @ of its own: what is there as it stands has no split in its name.
+    front, at, split = path.rpartition("@")
+    if front and _SPLIT.fullmatch(split) and not _exists(path):
+        place = _Place(_KINDS[name], _home(front), split)
+    else:
+        place = _Place(_KINDS[name], _home(path), None)
+    if not _exists(str(place.path)):
+        msg = f"data '{text}': expected a file or folder, found nothing at {place.path}"
+        raise InputError(msg)
+    return place
+
+
+def _exists(path: str) -> bool:
+    # unlike Path.exists, False for a name too long and for a folder without permission
+    return os.path.exists(_home(path))  # noqa: PTH110
+
+
+def _home(path: str) -> Path:
+    # no shell does it behind "KIND:"; unlike Path.expanduser, leaves it where there is no home
+    return Path(os.path.expanduser(path))  # noqa: PTH111

@@ -1,0 +1,117 @@
+"""ONNX Runtime on the CPU: any machine, no GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgefer.bundle import Bundle
+from edgefer.errors import BundleError, EdgeferError, MachineError
+from edgefer.golden import Probabilities
+from edgefer.imports import require
+from edgefer.manifest import Flavour, Manifest
+from edgefer.runtime.backend import MOST_FACES, Backend, Pixels
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, IOBinding, NodeArg
+
+_FATAL_ONLY = 4  # what ONNX Runtime has to say comes with its exception
+
+
+class OnnxRuntime(Backend):
+    """One InferenceSession whose input and outputs are bound to buffers that stay."""
+
+    name = "onnxruntime"
+    flavour = Flavour.CPU
+
+    def __init__(self, session: InferenceSession, manifest: Manifest) -> None:
+        self._session = session
+        size = manifest.size
+        self._pixels = np.empty((MOST_FACES, size, size, 3), np.uint8)
+        self._outputs = {
+            output.name: np.empty((MOST_FACES, *output.shape[1:]), np.float32)
+            for output in session.get_outputs()
+        }
+        self._bindings: dict[int, IOBinding] = {}
+
+    @classmethod
+    def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> OnnxRuntime:
+        """Load the graph on the CPU provider, with `threads` threads (None: all cores)."""
+        library = require("onnxruntime", "cpu")
+        options = library.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = _FATAL_ONLY
+        # Or it would take ONNX Runtime's own format too, which nothing here has looked into.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        try:
+            session = library.InferenceSession(
+                bundle.graph(flavour), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions have no common base
+            raise _ours(error, flavour.member) from error
+        _check_contract(session, bundle.manifest, flavour.member)
+        return cls(session, bundle.manifest)
+
+    def run(self, faces: Pixels) -> Probabilities:
+        """Copy the faces in, run, and give the bound answers."""
+        count = len(faces)
+        self._pixels[:count] = faces
+        binding = self._bindings.get(count) or self._bind(count)
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # its exceptions have no common base
+            raise _ours(error, "running the graph") from error
+        return self._outputs["probabilities"][:count]
+
+    def _bind(self, count: int) -> IOBinding:
+        """Bind the front of each buffer: all batch sizes share the same memory."""
+        binding = self._session.io_binding()
+        faces = self._pixels[:count]
+        binding.bind_input("pixels", "cpu", 0, faces.dtype, faces.shape, faces.ctypes.data)
+        for name, buffer in self._outputs.items():
+            front = buffer[:count]
+            binding.bind_output(name, "cpu", 0, front.dtype, front.shape, front.ctypes.data)
+        self._bindings[count] = binding
+        return binding
+
+    def close(self) -> None:
+        """Free the session; its threads end."""
+        self._bindings.clear()
+        del self._session
+
+
+def _ours(error: Exception, what: str) -> EdgeferError:
+    """The error of ours for one of ONNX Runtime's, with its own message."""
+    version = require("onnxruntime", "cpu").__version__
+    found = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "bad_alloc" in found or "Failed to allocate" in found:
+        return MachineError(f"{what}: ONNX Runtime {version} ran out of memory ({found})")
+    return BundleError(f"{what}: ONNX Runtime {version} refused it ({found})")
+
+
+def _check_contract(session: InferenceSession, manifest: Manifest, name: str) -> None:
+    """Compare the graph's inputs and outputs with the manifest."""
+    size, labels = manifest.size, len(manifest.labels)
+    inputs = [_described(argument) for argument in session.get_inputs()]
+    if inputs != [("pixels", "tensor(uint8)", (None, size, size, 3))]:
+        msg = f"{name}: expected the input pixels uint8 [N, {size}, {size}, 3], found {inputs}"
+        raise BundleError(msg)
+    outputs = {argument.name: _described(argument) for argument in session.get_outputs()}
+    expected = ("probabilities", "tensor(float)", (None, labels))
+    if outputs.get("probabilities") != expected or set(outputs) != set(manifest.outputs):
+        msg = (
+            f"{name}: expected the outputs {', '.join(manifest.outputs)} with probabilities "
+            f"float32 [N, {labels}], found {list(outputs.values())}"
+        )
+        raise BundleError(msg)
+    for output, kind, shape in outputs.values():
+        if kind != "tensor(float)" or shape[:1] != (None,) or None in shape[1:]:
+            msg = f"{name}: output {output}: expected float32 [N, ...], found {kind} {shape}"
+            raise BundleError(msg)
+
+
+def _described(argument: NodeArg) -> tuple[str, str, tuple[int | None, ...]]:
+    """Name, type and shape; a dimension that is free is None."""
+    shape = tuple(side if isinstance(side, int) else None for side in argument.shape)
+    return argument.name, argument.type, shape

@@ -1,0 +1,47 @@
+"""`edgefer inspect` on intact and damaged bundles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edgefer.bundle import read_bundle
+
+
+def test_shows_every_part_within_80_columns(edgefer, bundle: Path) -> None:
+    outcome = edgefer("inspect", bundle)
+    assert outcome.status == 0
+    assert outcome.err == ""
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    for text in ("tiny", "fp32", "neutral", "random:0", "none needed", "no data", "cpu.onnx"):
+        assert text in outcome.out
+    assert "training data sides" in outcome.out
+    assert "3, 4" in outcome.out
+    assert "[tiny]" in outcome.out, "brackets in a cell are no markup"
+    assert read_bundle(bundle).id in outcome.out
+
+
+def test_json_is_the_manifest_with_id_and_path(edgefer, bundle: Path) -> None:
+    outcome = edgefer("inspect", bundle, "--json")
+    document = json.loads(outcome.out)
+    found = read_bundle(bundle)
+    assert document.pop("id") == found.id
+    assert document.pop("path") == str(bundle)
+    assert document == json.loads(found.manifest.to_json())
+    assert outcome.out.count("\n") == 1
+
+
+def test_a_damaged_member_is_named(edgefer, bundle: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.edgefer"
+    damaged.write_bytes(bundle.read_bytes().replace(b"# tiny\n", b"# evil\n"))
+    outcome = edgefer("inspect", damaged)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert outcome.err.count("\n") == 1
+    assert str(damaged) in outcome.err
+
+
+def test_a_missing_file_is_wrong_input(edgefer, tmp_path: Path) -> None:
+    outcome = edgefer("inspect", tmp_path / "no.edgefer")
+    assert outcome.status == 2
+    assert "no such file" in outcome.err

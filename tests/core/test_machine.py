@@ -1,0 +1,87 @@
+"""The facts of a machine, read from kernels' files that are made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgefer.machine import read_machine
+
+ORIN = {
+    "proc/cpuinfo": (
+        "processor\t: 0\nFeatures\t: fp asimd aes asimdhp asimdrdm asimddp\n"
+        "CPU implementer\t: 0x41\nCPU part\t: 0xd42\n"
+    ),
+    "proc/meminfo": "MemTotal:       31338824 kB\nMemAvailable:   27000000 kB\n",
+    "proc/device-tree/model": "NVIDIA Jetson AGX Orin Developer Kit\0",
+    "etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n",
+}
+DESKTOP = {
+    "proc/cpuinfo": (
+        "model name\t: AMD Ryzen 9\nflags\t\t: fpu avx2 avx_vnni avx512_vnni\n"
+        "\nmodel name\t: AMD Ryzen 9\nflags\t\t: fpu\n"
+    ),
+    "proc/meminfo": "MemTotal:       100 kB\n",
+    "etc/os-release": 'NAME="Ubuntu"\nPRETTY_NAME="Ubuntu 24.04.2 LTS"\n',
+    "proc/driver/nvidia/version": (
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri Jan 3\n"
+    ),
+    "proc/driver/nvidia/gpus/0000:01:00.0/information": (
+        "Model: \t\t NVIDIA GeForce RTX 4090\nIRQ:   \t\t 16\n"
+    ),
+}
+
+
+def plant(root: Path, files: dict[str, str]) -> Path:
+    """Write `files` under `root`."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_a_jetson(tmp_path: Path) -> None:
+    machine = read_machine(plant(tmp_path, ORIN))
+    assert machine.cpu == "Cortex-A78AE"
+    assert machine.int8_instructions == ("asimddp",)
+    assert machine.memory == 31338824 * 1024
+    assert machine.memory_available == 27000000 * 1024
+    assert machine.jetson == "NVIDIA Jetson AGX Orin Developer Kit"
+    assert machine.l4t == "R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic"
+
+
+def test_a_desktop(tmp_path: Path) -> None:
+    machine = read_machine(plant(tmp_path, DESKTOP))
+    assert machine.cpu == "AMD Ryzen 9"
+    assert machine.int8_instructions == ("avx512_vnni", "avx_vnni")
+    assert machine.system.startswith("Ubuntu 24.04.2 LTS (")
+    assert machine.gpus == ("NVIDIA GeForce RTX 4090",)
+    assert machine.nvidia_driver == "570.86.15"
+    assert (machine.memory_available, machine.jetson, machine.l4t) == (None, None, None)
+
+
+def test_another_board_is_no_jetson(tmp_path: Path) -> None:
+    model = {"proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0"}
+    assert read_machine(plant(tmp_path, model)).jetson is None
+
+
+def test_an_unknown_arm_core_is_named_by_its_numbers(tmp_path: Path) -> None:
+    cpuinfo = {"proc/cpuinfo": "CPU implementer : 0x61\nCPU part : 0x022\n"}
+    machine = read_machine(plant(tmp_path, cpuinfo))
+    assert machine.cpu == "Arm core 0x022 of implementer 0x61"
+
+
+def test_nothing_to_read_is_nothing_known(tmp_path: Path) -> None:
+    machine = read_machine(tmp_path)
+    assert (machine.cpu, machine.memory, machine.nvidia_driver) == (None, None, None)
+    assert (machine.int8_instructions, machine.gpus) == ((), ())
+    assert machine.cores >= 1
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="no /proc here")
+def test_this_machine() -> None:
+    machine = read_machine()
+    assert machine.memory is not None
+    assert machine.memory > 1 << 28

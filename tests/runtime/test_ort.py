@@ -1,0 +1,102 @@
+"""ONNX Runtime gets only graphs that keep the contract, and its errors come out as ours."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgefer.errors import BundleError, CheckFailed, MachineError
+from edgefer.manifest import Flavour
+from edgefer.runtime.ort import OnnxRuntime, _ours
+from edgefer.runtime.session import load
+
+pytest.importorskip("onnx", reason="these graphs are made with onnx")
+
+from onnx import TensorProto
+
+from tests.runtime.tiny import LABELS, REGIONS, SIZE, tiny_bundle, tiny_graph
+
+BOTH = ("probabilities", "region_weights")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": SIZE + 1}, r"expected the input pixels uint8 \[N, 8, 8, 3\], found .* 9, 9, 3"),
+        ({"pixels": TensorProto.INT8}, r"expected the input pixels uint8 .*tensor\(int8\)"),
+        ({"name": "image"}, "expected the input pixels uint8 .*image"),
+        ({"batch": 1}, "expected the input pixels uint8 .*1, 8, 8, 3"),
+        ({"labels": 7}, r"expected the outputs probabilities .*float32 \[N, 8\], found .*7"),
+        ({"regions": ["n", REGIONS]}, "expected the outputs probabilities .*region_weights"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_graph_with_another_contract_is_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "tiny.edgefer"
+    tiny_bundle(tiny_graph(**change).SerializeToString()).write(path)
+    with pytest.raises(BundleError, match=rf"tiny\.edgefer: cpu\.onnx: {message}"):
+        load(path)
+
+
+def test_an_output_of_a_fixed_batch_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.edgefer"
+    graph = tiny_graph(regions=[1, REGIONS]).SerializeToString()
+    tiny_bundle(graph, outputs=BOTH).write(path)
+    with pytest.raises(BundleError, match="output region_weights: expected float32"):
+        load(path)
+
+
+def test_an_output_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.edgefer"
+    tiny_bundle(outputs=BOTH).write(path)
+    with pytest.raises(BundleError, match="expected the outputs probabilities, region_weights"):
+        load(path)
+
+
+def test_more_outputs_are_bound_too(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.edgefer"
+    graph = tiny_graph(regions=["n", REGIONS]).SerializeToString()
+    tiny_bundle(graph, outputs=BOTH).write(path)
+    faces = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
+    with load(path, threads=1) as session:
+        assert session.run(faces).shape == (20, len(LABELS))
+
+
+def test_an_answer_that_is_not_finite_is_no_answer(tmp_path: Path) -> None:
+    weight = np.full((3, len(LABELS)), math.nan, np.float32)
+    path = tmp_path / "tiny.edgefer"
+    tiny_bundle(tiny_graph(weight=weight).SerializeToString()).write(path)
+    with pytest.raises(CheckFailed, match="not finite"):
+        load(path)
+
+
+def test_a_graph_that_fails_when_it_runs_says_so() -> None:
+    """It is given a buffer for one label too many."""
+    backend = OnnxRuntime.open(tiny_bundle(), Flavour.CPU, 1)
+    backend._outputs["probabilities"] = np.empty((1, len(LABELS) + 1), np.float32)
+    with pytest.raises(BundleError, match="running the graph: ONNX Runtime .* refused it"):
+        backend.run(np.zeros((1, SIZE, SIZE, 3), np.uint8))
+
+
+def test_a_newer_opset_is_refused() -> None:
+    graph = tiny_graph()
+    graph.opset_import[0].version = 99
+    with pytest.raises(BundleError, match=r"cpu\.onnx: ONNX Runtime .* refused it \(.*opset"):
+        OnnxRuntime.open(tiny_bundle(graph.SerializeToString()), Flavour.CPU, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("std::bad_alloc"), RuntimeError("Failed to allocate\nmemory")],
+    ids=str,
+)
+def test_too_little_memory_is_the_machines(error: Exception) -> None:
+    found = _ours(error, "cpu.onnx")
+    assert isinstance(found, MachineError)
+    assert "\n" not in str(found)

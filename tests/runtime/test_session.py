@@ -1,0 +1,251 @@
+"""A session answers like its graph, only for what it takes, and says what it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from edgefer.bundle import GOLDEN, read_bundle
+from edgefer.errors import BundleError, CheckFailed, InputError, MachineError, MissingDependency
+from edgefer.manifest import Flavour, Precision
+from edgefer.runtime import session as session_module
+from edgefer.runtime.ort import OnnxRuntime
+from edgefer.runtime.session import Session, load
+
+Pixels = NDArray[np.uint8]
+Change = Callable[[dict[str, bytes]], Path]
+
+
+def bare(path: Path, flavour: Flavour, faces: Pixels) -> NDArray[np.float32]:
+    """What ONNX Runtime alone answers."""
+    graph = read_bundle(path).graph(flavour)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["probabilities"], {"pixels": faces})[0])
+
+
+def test_says_what_it_is(session: Session, bundle_path: Path) -> None:
+    bundle = read_bundle(bundle_path)
+    assert (session.id, session.manifest) == (bundle.id, bundle.manifest)
+    assert (session.labels, session.size) == (bundle.manifest.labels, bundle.manifest.size)
+    assert (session.backend, session.flavour) == ("onnxruntime", Flavour.CPU)
+    assert session.why == "the first that runs here of onnxruntime"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 33])
+def test_answers_like_the_graph(
+    session: Session, bundle_path: Path, faces: Pixels, count: int
+) -> None:
+    answer = session.run(faces[:count])
+    assert (answer.shape, answer.dtype) == ((count, len(session.labels)), np.float32)
+    assert np.allclose(answer, bare(bundle_path, Flavour.CPU, faces)[:count], atol=1e-5)
+    assert np.allclose(answer.sum(axis=1), 1, atol=1e-5)
+
+
+def test_answers_the_same_whatever_ran_before(session: Session, faces: Pixels) -> None:
+    first = session.run(faces[:3])
+    kept = first.copy()
+    session.run(faces[3:20])
+    assert (session.run(faces[:3]) == first).all()
+    assert (first == kept).all()
+    assert first.flags.owndata
+    assert first.flags.writeable
+
+
+def test_takes_views(session: Session, faces: Pixels) -> None:
+    mirrored = faces[:2, :, ::-1]
+    assert (session.run(mirrored) == session.run(mirrored.copy())).all()
+    assert (session.run(np.asfortranarray(faces[:2])) == session.run(faces[:2])).all()
+    faces.flags.writeable = False
+    session.run(faces)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda faces: faces[0], r"found uint8 \[(8|48), (8|48), 3\]"),
+        (lambda faces: faces[:, :-1], r"found uint8 \[40, (7|47), (8|48), 3\]"),
+        (lambda faces: faces[..., :1], r"found uint8 \[40, (8|48), (8|48), 1\]"),
+        (lambda faces: faces.astype(np.float32), "found float32"),
+        (lambda faces: faces.view(np.int8), "found int8"),
+        (lambda faces: faces.tolist(), "found list"),
+        (lambda faces: np.uint8(1), "found uint8"),
+        (lambda faces: None, "found NoneType"),
+    ],
+)
+def test_says_what_it_takes(
+    session: Session, faces: Pixels, change: Callable[[Pixels], Pixels], found: str
+) -> None:
+    with pytest.raises(InputError, match=rf"faces: expected uint8 \[n, .*RGB, {found}"):
+        session.run(change(faces))
+
+
+def test_is_closed_once(session: Session, faces: Pixels) -> None:
+    with session:
+        session.run(faces)
+    session.close()
+    session.close()
+    with pytest.raises(InputError, match="closed"):
+        session.run(faces)
+
+
+def test_threads_share_it(session: Session, faces: Pixels) -> None:
+    expected = session.run(faces[:5])
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(session.run, faces[:count]) for count in (5, 1, 3, 17) * 20]
+        answers = [run.result() for run in runs]
+    assert all(np.allclose(answer[:1], expected[:1], atol=1e-6) for answer in answers)
+    assert all((answer == expected).all() for answer in answers[::4])
+
+
+def test_a_fork_loads_its_own(bundle_path: Path) -> None:
+    """In a process of its own, which has no other threads that a fork would lose."""
+    code = f"""
+import os, numpy as np
+from edgefer.errors import InputError
+from edgefer.runtime.session import load
+session = load({str(bundle_path)!r}, threads=1)
+faces = np.zeros((1, session.size, session.size, 3), np.uint8)
+child = os.fork()
+if child == 0:
+    try:
+        session.run(faces)
+    except InputError as error:
+        session.close()
+        right = "a fork of it" in str(error)
+        own = load({str(bundle_path)!r}, threads=1).run(faces)
+        os._exit(0 if right and own.shape[0] == 1 else 1)
+    os._exit(2)
+assert os.waitpid(child, 0)[1] == 0
+assert session.run(faces).shape[0] == 1
+session.close()
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_memory_does_not_grow(session: Session, faces: Pixels) -> None:
+    calls = 20_000 if session.size < 16 else 2_000
+    batches = [faces[:1], faces[:16]]
+    for call in range(calls // 10):
+        session.run(batches[call % 100 == 0])
+    before = resident()
+    for call in range(calls):
+        session.run(batches[call % 100 == 0])
+    assert resident() - before <= 1 << 20
+
+
+# --- loading ---------------------------------------------------------------------------------
+
+
+def test_takes_a_name_as_text(bundle_path: Path) -> None:
+    with load(str(bundle_path), backend="onnxruntime", threads=2) as session:
+        assert session.why == "asked for by name"
+
+
+@pytest.mark.parametrize("backend", ["auto", "onnxruntime"])
+def test_says_that_fp16_is_fp32_on_the_cpu(fp16_path: Path, backend: str) -> None:
+    with load(fp16_path, backend=backend, threads=1) as session:
+        assert session.manifest.precision is Precision.FP16
+        assert session.why.endswith("; cpu.onnx is FP32, as CPU kernels gain nothing from FP16")
+
+
+def test_runs_the_flavour_that_is_given(bundle_path: Path, faces: Pixels) -> None:
+    with load(bundle_path, threads=1, flavour=Flavour.GPU) as session:
+        assert session.flavour is Flavour.GPU
+        expected = bare(bundle_path, Flavour.GPU, faces[:4])
+        assert np.allclose(session.run(faces[:4]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "", "AUTO"])
+def test_an_unknown_backend_is_named(bundle_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=f"backend '{name}': expected auto or one of onnxruntime"):
+        load(bundle_path, backend=name)
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_are_counted_from_one(bundle_path: Path, threads: int) -> None:
+    with pytest.raises(InputError, match="threads: expected 1 or more"):
+        load(bundle_path, threads=threads)
+
+
+def test_a_missing_library_is_named(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingDependency, match=r"pip install 'edgefer\[cpu\]'"):
+        load(bundle_path, backend="onnxruntime")
+    with pytest.raises(MachineError, match=r"no backend .* not onnxruntime: .*edgefer\[cpu\]"):
+        load(bundle_path)
+
+
+class Elsewhere(OnnxRuntime):
+    """A backend for some other machine."""
+
+    name = "elsewhere"
+
+    @classmethod
+    def open(cls, *_: object) -> OnnxRuntime:
+        msg = "no such device"
+        raise MachineError(msg)
+
+
+def test_auto_says_what_it_passed_over(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backends = {"elsewhere": Elsewhere, "onnxruntime": OnnxRuntime}
+    monkeypatch.setattr(session_module, "BACKENDS", backends)
+    with load(bundle_path, threads=1) as session:
+        assert session.backend == "onnxruntime"
+        assert session.why == (
+            "the first that runs here of elsewhere, onnxruntime; not elsewhere: no such device"
+        )
+    with pytest.raises(MachineError, match="^no such device$"):
+        load(bundle_path, backend="elsewhere")
+
+
+def test_other_golden_answers_fail_the_self_check(bundle_path: Path, changed: Change) -> None:
+    golden = read_bundle(bundle_path).golden()
+    answers = golden.expected[Flavour.CPU]
+    wrong = np.roll(answers, 1, axis=1)
+    difference = np.abs(answers - wrong).max()
+    expected = {**golden.expected, Flavour.CPU: wrong}
+    path = changed({GOLDEN: replace(golden, expected=expected).to_npz()})
+    with pytest.raises(CheckFailed, match=rf"cpu\.onnx on onnxruntime.*off by {difference:.1g}"):
+        load(path, threads=1)
+    with load(path, threads=1, flavour=Flavour.GPU):
+        pass
+
+
+def test_golden_faces_of_another_size_are_refused(bundle_path: Path, changed: Change) -> None:
+    golden = read_bundle(bundle_path).golden()
+    smaller = replace(golden, faces=golden.faces[:, 1:]).to_npz()
+    with pytest.raises(BundleError, match=r"changed\.edgefer: golden\.npz: expected faces"):
+        load(changed({GOLDEN: smaller}))
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [b"", b"not a graph", b"ORTM" * 8, bytes(100), b"\x08\x09", b"\x3a\x00"],
+    ids=["empty", "text", "ort", "zeros", "version only", "empty graph"],
+)
+def test_what_is_no_graph_is_refused(changed: Change, graph: bytes) -> None:
+    with pytest.raises(BundleError, match=r"changed\.edgefer: "):
+        load(changed({"cpu.onnx": graph}))
+
+
+def test_half_a_graph_is_refused(bundle_path: Path, changed: Change) -> None:
+    graph = read_bundle(bundle_path).graph(Flavour.CPU)
+    with pytest.raises(BundleError, match=r"cpu\.onnx"):
+        load(changed({"cpu.onnx": graph[: len(graph) // 2]}))
