@@ -45,7 +45,10 @@ def check_writable(path: Path) -> None:
         msg = f"{path}: expected a file name to write to, found a folder"
         raise InputError(msg)
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        msg = f"{path}: cannot write there; expected an existing folder with write permission"
+        msg = (
+            f"{path}: cannot write there; expected an existing folder with write permission: "
+            "give another --output"
+        )
         raise InputError(msg)
 
 

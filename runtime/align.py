@@ -11,12 +11,15 @@ from edgefer.runtime.detector import Box, Face, Landmarks
 
 # Where FER-2013 has right eye, left eye, nose, right and left corner of the mouth, as fractions of
 # its frame. Measured: 2,500 FER+ training faces, enlarged from 48 to 192 pixels between replicated
-# borders; mean of YuNet's landmarks over the 2,227 that score above 0.8, made symmetric.
+# borders; mean of YuNet's landmarks over the 2,227 that score above 0.8, made symmetric. On 1,500
+# FER+ validation faces, a half-trained fer-lite is as accurate on these crops as on the originals
+# (85.5 and 85.1 % of those found; not turned, 84.9 %).
 TEMPLATE = np.array(
     [[0.325, 0.376], [0.675, 0.376], [0.5, 0.590], [0.358, 0.747], [0.642, 0.747]], np.float32
 )
 # Side of the frame over the side of OpenCV's Haar box: the median over the 1,865 of the same faces
-# that the cascade finds. The centres differ by less than 1 % of the side.
+# that the cascade finds. The centres differ by less than 1 % of the side. On the validation faces
+# that the cascade finds these crops cost 0.6 points of accuracy.
 BOX_FACTOR = 1.04
 
 # Landmarks closer together than this, in pixels, tell nothing of turn and scale.

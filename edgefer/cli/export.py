@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def export(
     network: Annotated[
-        str, typer.Argument(metavar="[NETWORK|MODEL.onnx]", help="What `edgefer models` lists.")
+        str, typer.Argument(metavar="NETWORK|MODEL.onnx", help="What `edgefer models` lists.")
     ] = "fer-lite",
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "int8",
     weights: Annotated[
@@ -36,7 +36,10 @@ def export(
 ) -> None:
     """Export a network to a bundle, checked against FP32.
 
-    Example: edgefer export fer-lite --precision int8 --calibration ferplus:fer2013
+    \b
+    Example:
+      edgefer export --precision int8
+      edgefer export fer-lite --weights mine.safetensors --calibration ferplus:fer2013
     """
     from edgefer.errors import InputError
     from edgefer.export.pipeline import export_bundle, find_source

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edgefer.errors import InputError
 from edgefer.files import read_bytes, write_atomically
-from edgefer.zoo.weights import read_metadata
+from edgefer.zoo.weights import canonical, read_metadata
 
 _LIMIT = 8 << 30
 
@@ -24,7 +24,7 @@ def save_checkpoint(path: Path, groups: dict[str, dict[str, Tensor]], run: dict[
         for group, members in groups.items()
         for name, tensor in members.items()
     }
-    write_atomically(path, save(tensors, {"run": json.dumps(run, sort_keys=True)}))
+    write_atomically(path, canonical(save(tensors, {"run": json.dumps(run, sort_keys=True)})))
 
 
 def load_checkpoint(path: Path, run: dict[str, Any]) -> tuple[dict[str, dict[str, Tensor]], int]:

@@ -39,7 +39,15 @@ def save_weights(path: Path, network: Network, tensors: dict[str, Tensor], train
         "training": json.dumps(training, sort_keys=True),
     }
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata))
+    write_atomically(path, canonical(save(plain, metadata)))
+
+
+def canonical(data: bytes) -> bytes:
+    """The same safetensors with a sorted header: the library's own has a random order."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    padded = header.encode() + b" " * (-len(header) % 8)
+    return len(padded).to_bytes(8, "little") + padded + data[8 + length :]
 
 
 def load_network(network: Network, source: str) -> tuple[nn.Module, dict[str, Any]]:

@@ -219,10 +219,9 @@ def test_other_golden_answers_fail_the_self_check(bundle_path: Path, changed: Ch
     golden = read_bundle(bundle_path).golden()
     answers = golden.expected[Flavour.CPU]
     wrong = np.roll(answers, 1, axis=1)
-    difference = np.abs(answers - wrong).max()
     expected = {**golden.expected, Flavour.CPU: wrong}
     path = changed({GOLDEN: replace(golden, expected=expected).to_npz()})
-    with pytest.raises(CheckFailed, match=rf"cpu\.onnx on onnxruntime.*off by {difference:.1g}"):
+    with pytest.raises(CheckFailed, match=r"cpu\.onnx on onnxruntime: .* off by 0\.\d+ on"):
         load(path, threads=1)
     with load(path, threads=1, flavour=Flavour.GPU):
         pass
