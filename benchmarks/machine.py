@@ -33,10 +33,9 @@ class Setting:
     def device(self, backend: str) -> str:
         """What that backend computes on, by name."""
         machine = self.machine
-        processor = machine.cpu or machine.architecture
-        if backend != "onnxruntime" and machine.gpus:
-            processor = ", ".join(machine.gpus)
-        return f"{machine.jetson}, {processor}" if machine.jetson else processor
+        on_cpu = backend == "onnxruntime"
+        processor = machine.cpu if on_cpu else ", ".join(machine.gpus)
+        return ", ".join(filter(None, (machine.jetson, processor))) or machine.architecture
 
 
 def read_setting(root: Path = Path("/")) -> Setting:

@@ -27,9 +27,11 @@ _SIDE = 640
 # Our choice: of the FER+ faces that score above 0.5, 95 % score above 0.74.
 _SCORE = 0.7
 _OVERLAP, _CANDIDATES = 0.3, 500
-# In pixels of the shrunk frame. YuNet is made for faces from 10 pixels; in a frame of three rows
-# it sees a box of no width.
-_SMALLEST_YUNET, _SMALLEST_HAAR = 8, 30
+# In pixels. OpenCV 4.8 to 4.14 gives infinite boxes from memory that was never written where a
+# side has one cell of YuNet's coarsest grid only, which is 32 pixels.
+_LEAST_SIDE = 64
+# In pixels of the shrunk frame.
+_SMALLEST_HAAR = 30
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 _CASCADE_FOLDERS = ("/usr/share/opencv4/haarcascades", "/usr/local/share/opencv4/haarcascades")
@@ -89,9 +91,10 @@ class YunetDetector:
     def find(self, frame: Pixels) -> list[Face]:
         """The faces that score above 0.7, with landmarks."""
         small, factor = _shrink(frame)
+        small = _padded(small)
         self._detector.setInputSize((small.shape[1], small.shape[0]))
         _, rows = self._detector.detect(small)
-        return [] if rows is None else [_yunet_face(row, factor) for row in rows if _sound(row)]
+        return [] if rows is None else [_yunet_face(row, factor) for row in rows]
 
 
 class HaarDetector:
@@ -158,8 +161,14 @@ def _shrink(frame: Pixels) -> tuple[Pixels, float]:
     return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), factor
 
 
-def _sound(row: NDArray[np.float32]) -> bool:
-    return bool(np.isfinite(row).all() and min(row[2], row[3]) >= _SMALLEST_YUNET)
+def _padded(frame: Pixels) -> Pixels:
+    """The frame with black to its right and below where a side is short."""
+    height, width = frame.shape[:2]
+    if min(height, width) >= _LEAST_SIDE:
+        return frame
+    cv2 = require("cv2", "cpu")
+    below, right = max(0, _LEAST_SIDE - height), max(0, _LEAST_SIDE - width)
+    return np.asarray(cv2.copyMakeBorder(frame, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def _yunet_face(row: NDArray[np.float32], factor: float) -> Face:

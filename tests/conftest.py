@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from edgefer.manifest import Precision
+
+# A busy machine is no failure: no test here is about time.
+settings.register_profile("edgefer", deadline=None)
+settings.load_profile("edgefer")
 
 
 @pytest.fixture(scope="session")

@@ -91,6 +91,7 @@ def _measure(
             session, begun = start(path, backend=backend, threads=threads, batch=batch)
             sessions.append(stack.enter_context(session))
             starts.append(begun)
+        progress("loading", 1, 1)
         phase = f"threads: {threads}"
         latencies = measure(sessions, batch, duration, lambda _, *steps: progress(phase, *steps))
         return [
@@ -137,10 +138,14 @@ def _show(setting: Setting, batch: int, results: Sequence[dict[str, Any]]) -> No
     for result in results:
         latency, begun = result["latency_ms"], result["start_s"]
         name = (result["bundle"], result["threads"])
-        times = [f"{latency[key]:.3f}" for key in ("median", "p90", "p99")]
+        times = [_short(latency[key]) for key in ("median", "p90", "p99")]
         share = f"{result['ratio_to_first']['median']:.2f}"
         rows.append((*name, *times, f"{latency['throughput']:,.0f}", share))
         first = [f"{begun[key] * 1e3:.1f}" for key in ("load", "first_answer")]
         starts.append((*name, *first, latency["calls"], latency["warm_up"]))
     show(table(_TIMES, rows, title=title, numbers=_TIMES[1:]))
     show(table(_STARTS, starts, title="Milliseconds of a cold start", numbers=_STARTS[1:]))
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:.3f}" if milliseconds < 10 else f"{milliseconds:.1f}"

@@ -39,7 +39,7 @@ def export(
     \b
     Example:
       edgefer export --precision int8
-      edgefer export fer-lite --weights mine.safetensors --calibration ferplus:fer2013
+      edgefer export --weights mine.safetensors --calibration folder:faces
     """
     from edgefer.errors import InputError
     from edgefer.export.pipeline import export_bundle, find_source
@@ -93,6 +93,5 @@ def _show(bundle: Bundle, path: Path, seconds: float) -> None:
     for check in manifest.parity:
         agreement = f"{check.agreement:.0%} of {check.faces} drawn faces agree"
         rows.append((check.what, f"differs by {check.difference:.2g}, {agreement}"))
-    accuracy = manifest.accuracy
-    rows += [("accuracy", accuracy or "no data"), ("took", f"{seconds:.1f} s")]
+    rows += [("accuracy", "no data: run edgefer evaluate"), ("took", f"{seconds:.1f} s")]
     show(facts(rows))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgefer.cli.output import JsonOption, facts, print_json, show, table
+from edgefer.cli.output import JsonOption, facts, one_line, print_json, show, table
 
 if TYPE_CHECKING:
     from edgefer.bundle import Bundle
@@ -24,6 +24,7 @@ _FILES = ("file", "bytes", "sha256")
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to look into.")],
+    card: Annotated[bool, typer.Option("--card", help="Print the model card instead.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what is in a bundle, and check that it is intact.
@@ -34,10 +35,13 @@ def inspect(
     Example:
       edgefer inspect fer-lite-int8.edgefer
     """
-    from edgefer.bundle import read_bundle
+    from edgefer.bundle import CARD, read_bundle
 
     found = read_bundle(bundle)
-    if json:
+    if card:
+        for line in found.members[CARD].decode(errors="replace").splitlines():
+            print(one_line(line))
+    elif json:
         manifest = loads(found.manifest.to_json())
         print_json({"path": bundle, "id": found.id, **manifest})
     else:

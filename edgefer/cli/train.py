@@ -57,11 +57,27 @@ def train(
       edgefer train fer-lite --data ferplus:fer2013
       edgefer train fer-lite --data ferplus:fer2013 --resume
     """
+    options = TrainingOptions(epochs, batch, learning_rate, seed=seed)
+    weights = output or Path(f"{network}.safetensors")
+    document = _train(network, options, (data, validation), weights, threads, resume)
+    if json:
+        print_json(document)
+    else:
+        _show(document)
+
+
+def _train(
+    name: str,
+    options: TrainingOptions,
+    data: tuple[str, str | None],
+    weights: Path,
+    threads: int | None,
+    resume: bool,
+) -> dict[str, Any]:
+    """Train from the start or a checkpoint to the weights; what there is to say of it."""
     from edgefer.zoo.registry import find_network
 
-    options = TrainingOptions(epochs, batch, learning_rate, seed=seed)
-    made = find_network(network)
-    weights = output or Path(f"{made.name}.safetensors")
+    network = find_network(name)
     checkpoint = Path(f"{weights}.checkpoint")
     _check_files(weights, checkpoint, resume)
     _load_torch(threads)
@@ -70,23 +86,21 @@ def train(
     started = time.perf_counter()
     with progress_bar() as progress:
         progress("faces", 0, 0)
-        faces, measured, dropped = _read(data, validation)
-        trainer = Trainer(made, faces, options, measured, progress)
+        faces, measured, dropped = _read(*data)
+        trainer = Trainer(network, faces, options, measured, progress)
+        progress("faces", 1, 1)
         if resume:
             trainer.resume(checkpoint)
         history = _run(trainer, checkpoint)
-    document = {
-        **_write(weights, made, trainer, history),
+    written = _write(weights, network, trainer, history)
+    checkpoint.unlink(missing_ok=True)
+    return {
+        **written,
         "dropped": dropped,
         "validation": measured and {"name": measured.name, "faces": len(measured)},
         "epochs": history,
         "seconds": time.perf_counter() - started,
     }
-    checkpoint.unlink(missing_ok=True)
-    if json:
-        print_json(document)
-    else:
-        _show(document)
 
 
 def _check_files(weights: Path, checkpoint: Path, resume: bool) -> None:

@@ -1,1 +1,1 @@
-"""Faces with labels: `read` a data set by its `KIND:PATH[@SPLIT]`."""
+"""Faces with labels: `source` reads a data set by its `KIND:PATH[@SPLIT]`."""

@@ -37,11 +37,6 @@ main()
 """
 
 
-def edgefer(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgefer", *arguments]
-    return run(command, folder)
-
-
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(
@@ -61,12 +56,11 @@ def test_no_other_argument_writes_one_bundle_without_torch(tmp_path: Path) -> No
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_json_is_one_document(tmp_path: Path) -> None:
-    done = edgefer(
-        "export", "--precision", "fp16", "--output", "a.edgefer", "--json", folder=tmp_path
-    )
-    document = json.loads(done.stdout)
-    assert document["path"] == "a.edgefer"
+def test_json_is_one_document(edgefer, tmp_path: Path) -> None:
+    path = tmp_path / "a.edgefer"
+    done = edgefer("export", "--precision", "fp16", "--output", path, "--json")
+    document = json.loads(done.out)
+    assert document["path"] == str(path)
     assert document["manifest"]["precision"] == "fp16"
     assert document["id"] == read_bundle(tmp_path / "a.edgefer").id
 
@@ -89,16 +83,19 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_one_line_status_2_and_no_file(name: str, tmp_path: Path) -> None:
+def test_wrong_input_is_one_line_status_2_and_no_file(
+    edgefer, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments, expected = WRONG[name]
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "void").mkdir()
     (tmp_path / "empty").touch()
     (tmp_path / "pickle.pth").write_bytes(b"\x80\x04K\x01.")
     before = sorted(tmp_path.rglob("*"))
-    done = edgefer("export", *arguments, folder=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert expected in done.stderr
+    done = edgefer("export", *arguments)
+    assert done.status == 2, done.err
+    assert len(done.err.splitlines()) == 1
+    assert expected in done.err
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -126,3 +123,12 @@ def test_a_full_disk_is_status_3_and_no_file(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_drawn_faces_may_set_the_ranges_when_asked(
+    edgefer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = edgefer("export", "--calibration", "synthetic:16", "--allow-drawn")
+    assert done.status == 0
+    assert "16 drawn faces of synthetic" in done.out

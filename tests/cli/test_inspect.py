@@ -45,3 +45,9 @@ def test_a_missing_file_is_wrong_input(edgefer, tmp_path: Path) -> None:
     outcome = edgefer("inspect", tmp_path / "no.edgefer")
     assert outcome.status == 2
     assert "no such file" in outcome.err
+
+
+def test_the_card_is_printed_as_it_is(edgefer, bundle: Path) -> None:
+    outcome = edgefer("inspect", bundle, "--card")
+    assert outcome.status == 0
+    assert outcome.out.encode() == read_bundle(bundle).members["card.md"]

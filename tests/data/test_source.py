@@ -133,6 +133,15 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         read_data(f"folder:{tmp_path}", "valid")
 
 
+def test_a_split_without_faces(tmp_path: Path) -> None:
+    (tmp_path / "FER2013Valid").mkdir()
+    expressions = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    (tmp_path / "fer2013new.csv").write_text(f"Usage,Image name,{expressions}\n")
+    with pytest.raises(InputError, match="expected faces in the split valid, found none"):
+        read_data(f"ferplus:{tmp_path}", "valid")
+    assert read_sibling(f"ferplus:{tmp_path}@valid", "valid") is None
+
+
 def test_sibling_is_the_other_split(tmp_path: Path) -> None:
     both_splits(tmp_path)
     for text in (f"folder:{tmp_path}", f"folder:{tmp_path}@train"):

@@ -21,11 +21,12 @@ _FOLDER = os.environ.get("EDGEFER_TEST_BUNDLES")
 
 
 @pytest.fixture(scope="session")
-def exported() -> Path:
-    """The folder of exported bundles; skips where there is none."""
-    if _FOLDER is None:
-        pytest.skip("EDGEFER_TEST_BUNDLES names no folder of exported bundles")
-    return Path(_FOLDER)
+def exported(request: pytest.FixtureRequest) -> Path:
+    """The folder of exported bundles of the default network, made here unless one is named."""
+    if _FOLDER is not None:
+        return Path(_FOLDER)
+    folder: Path = request.getfixturevalue("bundles")[Precision.INT8].parent
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -248,3 +248,15 @@ def test_half_a_graph_is_refused(bundle_path: Path, changed: Change) -> None:
     graph = read_bundle(bundle_path).graph(Flavour.CPU)
     with pytest.raises(BundleError, match=r"cpu\.onnx"):
         load(changed({"cpu.onnx": graph[: len(graph) // 2]}))
+
+
+@pytest.mark.parametrize("flavour", Flavour)
+@pytest.mark.parametrize("precision", Precision)
+def test_both_graphs_of_every_export_load_and_answer(
+    precision: Precision, flavour: Flavour, exported: Path
+) -> None:
+    with load(exported / f"fer-lite-{precision}.edgefer", flavour=flavour) as session:
+        golden = read_bundle(exported / f"fer-lite-{precision}.edgefer").golden()
+        answer = session.run(golden.faces)
+        assert np.abs(answer - golden.reference).max() < 0.25
+        np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
