@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 
-from edgefer import __version__
 from edgefer.machine import Machine, read_machine
+from edgefer.versions import installed
 
 # Libraries that answer or prepare pixels; those that are not installed are left out.
 _LIBRARIES = (
@@ -43,15 +42,5 @@ def read_setting(root: Path = Path("/")) -> Setting:
     return Setting(
         when=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         machine=read_machine(root),
-        versions={"edgefer": __version__, **_versions()},
+        versions=installed(_LIBRARIES),
     )
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for library in _LIBRARIES:
-        try:
-            versions[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -5,10 +5,8 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
-from edgefer import __version__
 from edgefer.bundle import CALIBRATION, CARD, GOLDEN, Bundle
 from edgefer.calibration.table import CalibrationTable
 from edgefer.data.faces import FaceSet
@@ -34,6 +32,7 @@ from edgefer.golden import Golden
 from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision, Manifest, Member, Parity, Precision
 from edgefer.progress import Progress, silent
+from edgefer.versions import installed
 from edgefer.zoo.registry import DEFAULT_NETWORK, find_network
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxsim", "torch")
@@ -198,19 +197,9 @@ def _assemble(
         calibration=table.provenance() if table else None,
         accuracy=None,
         parity=parity,
-        versions=_versions(),
+        versions={**installed(_LIBRARIES), "python": platform.python_version()},
         files={},
     )
     members[CARD] = card(manifest, source.card).encode()
     files = {name: Member(sha256(data), len(data)) for name, data in members.items()}
     return Bundle(replace(manifest, files=files), members)
-
-
-def _versions() -> dict[str, str]:
-    versions = {"edgefer": __version__, "python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            versions[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

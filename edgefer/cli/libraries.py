@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 
 from edgefer.machine import Machine
+from edgefer.versions import installed
 
 _JETPACK = "sudo apt install nvidia-jetpack"
 
@@ -87,9 +87,5 @@ def _is_there(module: str) -> bool:
 
 
 def _version(library: Library) -> str:
-    for package in library.packages:
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return "unknown version"
+    found = installed(library.packages)
+    return next((found[name] for name in library.packages if name in found), "unknown version")
