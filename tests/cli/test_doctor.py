@@ -99,7 +99,8 @@ def test_shows_what_a_jetson_and_a_gpu_say_of_themselves(
     assert all(text in out for text in ("NVIDIA Jetson Orin Nano", "R36", "540.4"))
 
 
-def test_on_a_jetson_nothing_is_put_over_jetpack() -> None:
+def test_on_a_jetson_nothing_is_put_over_jetpack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgefer.cli.libraries.find_spec", lambda module: None)
     jetson = replace(read_machine(), jetson="NVIDIA Jetson Orin Nano")
     missing = {found.name: found.install for found in find_libraries(jetson) if found.install}
     assert missing["tensorrt"].startswith("sudo apt")
