@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from edgefer.calibration.table import Range
 from edgefer.errors import InputError
 from edgefer.imports import require
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 MINMAX = "min-max"
 
@@ -40,7 +44,7 @@ def collect_ranges(
     }
 
 
-def _observing_session(graph: bytes, tensors: Sequence[str]):  # type: ignore[no-untyped-def]
+def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession:
     """An ONNX Runtime session of `graph` with `tensors` as further outputs."""
     onnx = require("onnx", "export")
     ort = require("onnxruntime", "cpu")

@@ -91,7 +91,10 @@ def _open(data: bytes) -> Bundle:
         raise
     except _ZIP_ERRORS as error:
         reason = " ".join(str(error).split())[:200]
-        msg = f"expected an edgefer bundle, found a damaged one or another kind of file ({reason})"
+        msg = (
+            f"expected an edgefer bundle, found a damaged one or another kind of file ({reason}); "
+            "copy or export it again"
+        )
         raise BundleError(msg) from error
     manifest = Manifest.from_json(members.pop(MANIFEST))
     _check_members(manifest, members)

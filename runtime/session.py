@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 
 import numpy as np
 
@@ -116,12 +115,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _check_process(self) -> None:
@@ -159,7 +153,7 @@ def _open(
         except MachineError as error:
             passed_over.append(f"; not {candidate.name}: {error}")
             continue
-        why = f"the first that runs here of {', '.join(BACKENDS)}"
+        why = "the first that runs here"
         return backend, chosen, why + _remark(bundle, chosen) + "".join(passed_over)
     msg = "no backend can run this bundle here" + "".join(passed_over)
     raise MachineError(msg)

@@ -47,7 +47,9 @@ def run(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="For annotated pictures; beside each by default."),
+        typer.Option(
+            metavar="FOLDER", help="For annotated pictures; beside each picture by default."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
