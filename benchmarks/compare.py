@@ -78,7 +78,7 @@ def table(rows: Sequence[Compared], faces: int = FACES) -> str:
     lines = [_COLUMNS.format("bundle", "file", "graph", "median", "ratio", "agrees")]
     lines += [
         _COLUMNS.format(
-            row.path.name,
+            _name(row.path),
             f"{row.bundle / 1e6:.2f} MB",
             f"{row.graph / 1e6:.2f} MB",
             f"{row.latency.median:.2f} ms",
@@ -87,8 +87,13 @@ def table(rows: Sequence[Compared], faces: int = FACES) -> str:
         )
         for row in rows
     ]
-    lines.append(f"One face a call; agreement with {rows[0].path.name} on {faces} drawn faces.")
+    lines.append(f"One face a call; agreement with {_name(rows[0].path)} on {faces} drawn faces.")
     return "\n".join(lines)
+
+
+def _name(path: Path) -> str:
+    """The name of a file, of which a terminal may not take every byte."""
+    return path.name.encode(errors="replace").decode()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,8 @@ _KNOWN = _REQUIRED | {CALIBRATION}
 
 _FILE_LIMIT = 2 << 30
 _MANIFEST_LIMIT = 4 << 20
+# Sizes in the zip format, without names, extra fields and comments.
+_LOCAL_HEADER, _DIRECTORY_ENTRY, _DIRECTORY_END = 30, 46, 22
 # Every stored zip has the same date, so that the same content gives the same file.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _ZIP_ERRORS = (
@@ -86,6 +88,7 @@ def _open(data: bytes) -> Bundle:
             entries = archive.infolist()
             names = [entry.filename for entry in entries]
             _check_entries(entries)
+            _check_nothing_between(entries, archive, len(data))
             members = {name: archive.read(name) for name in names}
     except BundleError:
         raise
@@ -96,7 +99,11 @@ def _open(data: bytes) -> Bundle:
             "copy or export it again"
         )
         raise BundleError(msg) from error
-    manifest = Manifest.from_json(members.pop(MANIFEST))
+    written = members.pop(MANIFEST)
+    manifest = Manifest.from_json(written)
+    if manifest.to_json() != written:
+        msg = f"{MANIFEST}: expected it as edgefer writes it, found other bytes; export it again"
+        raise BundleError(msg)
     _check_members(manifest, members)
     return Bundle(manifest, members)
 
@@ -118,6 +125,21 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
             raise BundleError(msg)
     if MANIFEST not in names:
         msg = f"member '{MANIFEST}' is missing"
+        raise BundleError(msg)
+
+
+def _check_nothing_between(
+    entries: list[zipfile.ZipInfo], archive: zipfile.ZipFile, size: int
+) -> None:
+    """Every byte of the file belongs to a member, or is where the zip format wants it."""
+    more = bool(archive.comment)
+    end = 0
+    for entry in entries:
+        more |= entry.header_offset != end or bool(entry.extra or entry.comment)
+        end += _LOCAL_HEADER + len(entry.filename) + entry.file_size
+    directory = sum(_DIRECTORY_ENTRY + len(entry.filename) for entry in entries)
+    if more or end + directory + _DIRECTORY_END != size:
+        msg = "holds bytes that belong to none of its members; copy or export it again"
         raise BundleError(msg)
 
 

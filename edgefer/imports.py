@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 from types import ModuleType
 
 from edgefer.errors import MissingDependency
 
+# From 1.32 on, ONNX Runtime looks up a server and keeps files in the home folder unless this is in
+# the environment before it is imported, by us or by another library.
+_NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "1")
+
 
 def require(module: str, extra: str) -> ModuleType:
     """Import `module`, or raise MissingDependency with the command that installs it."""
+    os.environ.setdefault(*_NO_TELEMETRY)
     try:
         return importlib.import_module(module)
     except ImportError as error:

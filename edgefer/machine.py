@@ -28,6 +28,9 @@ _ARM_CORES = {
     ("0x4e", "0x004"): "Carmel",
 }
 
+# Our choice: more than any machine has cores; a library may take so many that it cannot be stopped.
+MOST_THREADS = 1024
+
 
 @dataclass(frozen=True)
 class Machine:

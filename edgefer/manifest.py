@@ -118,11 +118,11 @@ class Manifest:
     def from_json(cls, data: bytes) -> Manifest:
         """Parse and check; BundleError says which field is wrong."""
         try:
-            fields = json.loads(data, parse_constant=_finite, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
+            fields = json_object(data)
+        except ValueError as error:
             msg = f"manifest.json: expected JSON ({error})"
             raise BundleError(msg) from error
-        if not isinstance(fields, dict) or type(fields.get("schema")) is not int:
+        if type(fields.get("schema")) is not int:
             msg = "manifest.json: expected an object with a whole number 'schema'"
             raise BundleError(msg)
         if fields["schema"] != SCHEMA:
@@ -138,12 +138,25 @@ class Manifest:
             raise BundleError(msg) from error
 
 
+def json_object(data: str | bytes) -> dict[str, Any]:
+    """A JSON object as a manifest takes it: finite numbers, not too deep; else ValueError."""
+    try:
+        fields = json.loads(data, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        msg = "nested too deep"
+        raise ValueError(msg) from error
+    if not isinstance(fields, dict):
+        msg = f"expected an object, found {type(fields).__name__}"
+        raise ValueError(msg)  # noqa: TRY004
+    _check_depth(fields, _DEEPEST)
+    return fields
+
+
 def _parse(fields: dict[str, Any]) -> Manifest:
     unknown = set(fields) - set(Manifest.__dataclass_fields__)
     if unknown:
         msg = f"unknown fields {sorted(unknown)}"
         raise ValueError(msg)
-    _check_depth(fields, _DEEPEST)
     return Manifest(
         network=_typed(fields["network"], str),
         size=_positive(fields["size"]),

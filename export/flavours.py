@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 # the least scale that FP16 holds with some precision left
 _LEAST_SCALE = 2.0**-20
+_GREATEST_BIAS = 2.0**30
 
 
 def tensors_to_observe(model: ModelProto) -> list[str]:
@@ -43,6 +44,9 @@ def int8_graph(
     Raises InputError where the table lacks the range of a tensor.
     """
     placement = place(GraphView(model), flavour)
+    if not placement.weighted:
+        msg = "INT8: expected layers with weights (Conv, Gemm), found none worth it; export to fp16"
+        raise InputError(msg)
     missing = sorted(set(placement.tensors) - set(table.ranges))
     if missing:
         msg = f"calibration table: no range for {missing[0]}; calibrate this network again"
@@ -86,10 +90,8 @@ class _Emitter:
         self.onnx = require("onnx", "export")
         self.source, self.placement, self.flavour = model, placement, flavour
         self.grids = {name: _grid(table.ranges[name], flavour) for name in placement.tensors}
-        self.weights = {
-            tensor.name: self.onnx.numpy_helper.to_array(tensor)
-            for tensor in model.graph.initializer
-        }
+        to_array = self.onnx.numpy_helper.to_array
+        self.weights = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[np.generic]] = {}
         self.stored: dict[str, Floats] = {}  # weights already written -> their scales
@@ -135,9 +137,17 @@ class _Emitter:
         if weight not in self.stored:
             self.stored[weight] = self._store_weight(weight, axis)
         node.input[1] = f"{weight}.dequantized"
-        if self.flavour is Flavour.CPU and len(node.input) > 2 and node.input[2]:
+        bias = self._bias(node, len(self.stored[weight]))
+        if bias is not None:
             scale = self.grids[activation].scale * self.stored[weight]
-            node.input[2] = self._store_bias(f"{node.name}.bias", str(node.input[2]), scale)
+            node.input[2] = self._store_bias(f"{node.name}.bias", bias, scale)
+
+    def _bias(self, node: NodeProto, channels: int) -> Floats | None:
+        """The bias that becomes INT32, one number for each channel; None where there is none."""
+        bias = self.weights.get(node.input[2]) if len(node.input) > 2 else None
+        if self.flavour is Flavour.GPU or bias is None or bias.size not in (1, channels):
+            return None
+        return np.broadcast_to(bias.ravel(), channels).astype(np.float32)
 
     def _channel_axis(self, node: NodeProto) -> int:
         flipped = any(a.name == "transB" and a.i for a in node.attribute)
@@ -146,16 +156,26 @@ class _Emitter:
     def _store_weight(self, name: str, axis: int) -> Floats:
         values = self.weights[name]
         others = tuple(i for i in range(values.ndim) if i != axis)
-        scale = _scale(np.abs(values).max(axis=others) / 127, self.flavour)
+        exact = np.abs(values).max(axis=others) / 127
+        scale = _scale(np.maximum(exact, self._least_scale(name, len(exact))), self.flavour)
         shape = [-1 if i == axis else 1 for i in range(values.ndim)]
-        rounded = np.clip(np.rint(values / scale.reshape(shape)), -127, 127).astype(np.int8)
-        self._constant(name, rounded, scale, axis)
+        rounded = np.clip(np.rint(values / scale.reshape(shape)), -127, 127)
+        self._constant(name, rounded.astype(np.int8), scale, axis)
         return scale
 
-    def _store_bias(self, name: str, source: str, scale: Floats) -> str:
-        exact = np.rint(self.weights[source].astype(np.float64) / scale)
-        limits = np.iinfo(np.int32)
-        rounded = np.clip(exact, limits.min, limits.max).astype(np.int32)
+    def _least_scale(self, weight: str, channels: int) -> NDArray[np.float64]:
+        """Scales at which the biases of all layers with this weight still fit into INT32."""
+        least = np.zeros(channels)
+        for node in self.source.graph.node:
+            if node.name in self.placement.weighted and node.input[1] == weight:
+                bias = self._bias(node, channels)
+                if bias is not None:
+                    step = float(self.grids[str(node.input[0])].scale) * _GREATEST_BIAS
+                    least = np.maximum(least, np.abs(bias) / step)
+        return least
+
+    def _store_bias(self, name: str, bias: Floats, scale: Floats) -> str:
+        rounded = np.rint(bias.astype(np.float64) / scale).astype(np.int32)
         self._constant(name, rounded, scale, 0)
         return f"{name}.dequantized"
 

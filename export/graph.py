@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefer.errors import InputError
+from edgefer.export.tidy import IR_VERSION, OPSET, tidy
 from edgefer.files import read_bytes, sha256
 from edgefer.imports import require
 from edgefer.labels import Expression, parse_expression
+from edgefer.manifest import json_object
 from edgefer.zoo.registry import Network
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
     from torch import nn
 
-OPSET = 19
-IR_VERSION = 9
 INPUT, OUTPUT = "pixels", "probabilities"
 _METADATA = "edgefer"
 _LIMIT = 2 << 30
+# What can be part of a file's name, since bundles are named after their network.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class SourceGraph:
     network: str
     size: int
     labels: tuple[Expression, ...]
+    outputs: tuple[str, ...]
     data: bytes
     origin: dict[str, Any]
 
@@ -66,7 +70,7 @@ def graph_from_torch(network: Network, module: nn.Module, origin: dict[str, Any]
             dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
             verbose=False,
         )
-    model = _simplify(program.model_proto)
+    model = tidy(program.model_proto, network.name)
     described = {
         "network": network.name,
         "labels": [str(label) for label in network.labels],
@@ -78,15 +82,34 @@ def graph_from_torch(network: Network, module: nn.Module, origin: dict[str, Any]
 
 
 def graph_from_file(path: Path) -> SourceGraph:
-    """An ONNX file that keeps the contract and names its labels, as one of ours does."""
-    return read_graph(read_bytes(path, "an ONNX file", _LIMIT), str(path))
+    """An ONNX file that keeps the contract and names its labels, as one of ours does.
+
+    An older opset is converted, and the graph simplified.
+    """
+    onnx = require("onnx", "export")
+    model = _parse(read_bytes(path, "an ONNX file", _LIMIT), str(path))
+    described = _description(model, str(path))
+    made = tidy(model, str(path))
+    onnx.helper.set_model_props(made, {_METADATA: json.dumps(described, sort_keys=True)})
+    return read_graph(made.SerializeToString(), str(path))
 
 
 def read_graph(data: bytes, name: str) -> SourceGraph:
-    """Check ONNX bytes against the contract; InputError says where they break it."""
+    """Check the bytes of a tidy graph against the contract; InputError says where they break it."""
+    model = _parse(data, name)
+    described = _description(model, name)
+    labels = _labels(described["labels"], name)
+    size = _check_contract(model, name, len(labels))
+    outputs = tuple(str(value.name) for value in model.graph.output)
+    network, origin = described["network"], described["weights"]
+    return SourceGraph(network, size, labels, outputs, data, origin)
+
+
+def _parse(data: bytes, name: str) -> ModelProto:
+    """The model, checked in full, without external data, of an opset that JetPack 6 reads."""
     onnx = require("onnx", "export")
     try:
-        model = onnx.load_model_from_string(data)
+        model: ModelProto = onnx.load_model_from_string(data)
         _refuse_external_data(model, name)
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -104,20 +127,37 @@ def read_graph(data: bytes, name: str) -> SourceGraph:
             f"and {IR_VERSION}, which JetPack 6 reads: export it again with these"
         )
         raise InputError(msg)
-    described = _description(model, name)
-    labels = tuple(parse_expression(label) for label in described["labels"])
-    size = _check_contract(model, name, len(labels))
-    return SourceGraph(described["network"], size, labels, data, described["weights"])
+    return model
 
 
 def _description(model: ModelProto, name: str) -> dict[str, Any]:
+    """Network, labels and weights from the metadata, of the types that a manifest takes."""
     properties = {entry.key: entry.value for entry in model.metadata_props}
     try:
-        described = json.loads(properties[_METADATA])
-        return {key: described[key] for key in ("network", "labels", "weights")}
-    except (KeyError, ValueError, TypeError) as error:
-        msg = f"{name}: expected metadata '{_METADATA}' that names network and labels, found none"
+        described = json_object(properties[_METADATA])
+        network, labels, origin = (described[key] for key in ("network", "labels", "weights"))
+        if not (isinstance(network, str) and _NAME.fullmatch(network)):
+            msg = f"network {network!r:.80}: expected letters, digits, '.', '_' and '-'"
+            raise ValueError(msg)
+        if not (isinstance(labels, list) and isinstance(origin, dict)):
+            msg = "labels: expected a list, weights: expected an object"
+            raise ValueError(msg)
+    except (KeyError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
+        msg = (
+            f"{name}: expected metadata '{_METADATA}' with JSON that names network, labels and "
+            f"weights: {reason}; the README shows how to add it"
+        )
         raise InputError(msg) from error
+    return {"network": network, "labels": labels, "weights": origin}
+
+
+def _labels(names: list[Any], name: str) -> tuple[Expression, ...]:
+    labels = tuple(parse_expression(str(label)) for label in names)
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        msg = f"{name}: expected two labels or more, all different, found {', '.join(labels)}"
+        raise InputError(msg)
+    return labels
 
 
 def _check_contract(model: ModelProto, name: str, labels: int) -> int:
@@ -135,6 +175,10 @@ def _check_contract(model: ModelProto, name: str, labels: int) -> int:
     if answers != (kinds.FLOAT, [None, labels]):
         msg = f"{name}: expected the output {OUTPUT} float32 [n, {labels}], found {outputs}"
         raise InputError(msg)
+    for output, (kind, sides) in outputs.items():
+        if kind != kinds.FLOAT or sides[:1] != [None] or not all(sides[1:]):
+            msg = f"{name}: output {output}: expected float32 [n, fixed sizes], found {sides}"
+            raise InputError(msg)
     return int(shape[1])
 
 
@@ -153,42 +197,3 @@ def _refuse_external_data(model: ModelProto, name: str) -> None:
                 "expected one file with all weights in it: save it without external data"
             )
             raise InputError(msg)
-
-
-def _simplify(model: ModelProto) -> ModelProto:
-    """onnxsim, then names that a reader knows from the network and nothing that only debugs."""
-    onnxsim = require("onnxsim", "export")
-    simplified, same = onnxsim.simplify(model)
-    if not same:
-        msg = "onnxsim changed the graph's answers; report this with the network's name"
-        raise InputError(msg)
-    simplified.ir_version = IR_VERSION
-    for holder in (simplified, simplified.graph, *simplified.graph.node):
-        del holder.metadata_props[:]
-    for value in (*simplified.graph.value_info, *simplified.graph.initializer):
-        del value.metadata_props[:]
-    _rename(simplified)
-    return simplified
-
-
-def _rename(model: ModelProto) -> None:
-    """Name each node after its weights or its operator, and its output after the node."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    kept = {value.name for value in (*model.graph.input, *model.graph.output)}
-    renamed: dict[str, str] = {}
-    for number, node in enumerate(model.graph.node):
-        own = [
-            name
-            for name in node.input
-            if name in weights and name.endswith((".weight", ".weights"))
-        ]
-        node.name = own[0].rpartition(".")[0] if own else f"{node.op_type.lower()}_{number}"
-        node.doc_string = ""
-        for position, name in enumerate(node.input):
-            node.input[position] = renamed.get(name, name)
-        for position, name in enumerate(node.output):
-            if name not in kept:
-                renamed[name] = node.name if position == 0 else f"{node.name}:{position}"
-                node.output[position] = renamed[name]
-    for value in model.graph.value_info:
-        value.name = renamed.get(value.name, value.name)

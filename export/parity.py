@@ -6,19 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data.drawn import drawn_faces
-from edgefer.errors import CheckFailed
+from edgefer.errors import CheckFailed, InputError
 from edgefer.imports import require
 from edgefer.manifest import Parity, Precision
+from edgefer.runtime.ort import session_options
 
 Probabilities = NDArray[np.float32]
 
 GOLDEN_FACES = 16
 _GOLDEN_SEED = 20_190
+_SUM_TOLERANCE = 1e-3
 # Largest difference of a probability, by the precision of the graph. Our choice: FP32 differs by
 # the order of its sums, FP16 by 11 bits of mantissa over a dozen layers, INT8 by 7 bits of range.
 LIMITS = {Precision.FP32: 1e-4, Precision.FP16: 0.02, Precision.INT8: 0.25}
-# How far a probability may be from the exported one on another machine. INT8 on a CPU without
-# VNNI saturates in its sums, a GPU adds in another order and rounds elsewhere.
+# How far a probability may be from the exported one on another machine: a GPU adds in another
+# order and rounds elsewhere.
 TOLERANCES = {Precision.FP32: 1e-3, Precision.FP16: 0.02, Precision.INT8: 0.1}
 
 
@@ -30,9 +32,7 @@ def golden_faces(size: int) -> NDArray[np.uint8]:
 def answers(graph: bytes, faces: NDArray[np.uint8]) -> Probabilities:
     """What ONNX Runtime's CPU kernels answer: float32 [n, labels]."""
     ort = require("onnxruntime", "cpu")
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
     (probabilities,) = session.run(["probabilities"], {"pixels": faces})
     return np.asarray(probabilities, dtype=np.float32)
 
@@ -42,6 +42,18 @@ def compare(what: str, found: Probabilities, expected: Probabilities, limit: flo
     difference = np.abs(found.astype(np.float64) - expected).max()
     same = found.argmax(axis=1) == expected.argmax(axis=1)
     return Parity(what, len(found), float(difference), limit, float(same.mean()))
+
+
+def require_probabilities(network: str, found: Probabilities) -> None:
+    """Raise InputError where the rows of the FP32 network's answers are not probabilities."""
+    sums = found.sum(axis=1, dtype=np.float64)
+    if not (found.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):
+        msg = (
+            f"{network}: expected probabilities that add up to 1 for each face, found rows from "
+            f"{found.min():.3g} to {found.max():.3g} that add up to {sums.min():.3g} to "
+            f"{sums.max():.3g}; end the graph with a softmax"
+        )
+        raise InputError(msg)
 
 
 def require_parity(checks: tuple[Parity, ...]) -> None:

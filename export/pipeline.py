@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgefer.bundle import CALIBRATION, CARD, GOLDEN, Bundle
 from edgefer.calibration.table import CalibrationTable
@@ -13,7 +14,7 @@ from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError
 from edgefer.export.card import card
 from edgefer.export.flavours import int8_graph
-from edgefer.export.graph import OUTPUT, SourceGraph, graph_from_file, graph_from_torch
+from edgefer.export.graph import SourceGraph, graph_from_file, graph_from_torch
 from edgefer.export.half import kept_in_fp32, to_half
 from edgefer.export.parity import (
     LIMITS,
@@ -23,6 +24,7 @@ from edgefer.export.parity import (
     compare,
     golden_faces,
     require_parity,
+    require_probabilities,
 )
 from edgefer.export.placement import GraphView
 from edgefer.export.ranges import calibrate
@@ -34,6 +36,9 @@ from edgefer.manifest import Flavour, HigherPrecision, Manifest, Member, Parity,
 from edgefer.progress import Progress, silent
 from edgefer.versions import installed
 from edgefer.zoo.registry import DEFAULT_NETWORK, find_network
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxsim", "torch")
 
@@ -62,7 +67,7 @@ def find_source(what: str, weights: str | None) -> Source:
 
     Raises InputError where there is no such network or file, or its weights are missing.
     """
-    if what.endswith(".onnx"):
+    if what.lower().endswith(".onnx"):
         if weights:
             msg = f"{what}: an ONNX file has its weights; expected no --weights, found {weights}"
             raise InputError(msg)
@@ -139,21 +144,28 @@ def _graphs(source: SourceGraph, precision: Precision, table: CalibrationTable |
     onnx = require("onnx", "export")
     model = onnx.load_model_from_string(source.data)
     if table is None:
-        half = _serialized(to_half(model))
+        half = _serialized(to_half(model), source.network)
         precisions = {gpu: Precision.FP16, cpu: Precision.FP32}
         return _Graphs({gpu: half, cpu: source.data}, precisions, kept_in_fp32(GraphView(model)))
     made = {flavour: int8_graph(model, table, flavour) for flavour in Flavour}
     return _Graphs(
-        {flavour: _serialized(graph) for flavour, (graph, _) in made.items()},
+        {flavour: _serialized(graph, source.network) for flavour, (graph, _) in made.items()},
         dict.fromkeys(Flavour, Precision.INT8),
         tuple(entry for _, higher in made.values() for entry in higher),
     )
 
 
-def _serialized(model: object) -> bytes:
+def _serialized(model: ModelProto, network: str) -> bytes:
     onnx = require("onnx", "export")
-    onnx.checker.check_model(model, full_check=True)
-    data: bytes = model.SerializeToString()  # type: ignore[attr-defined]
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        found = " ".join(str(error).split())[:200]
+        msg = (
+            f"{network}: an operator of it does not go into this precision yet ({found}); try fp32"
+        )
+        raise InputError(msg) from error
+    data: bytes = model.SerializeToString()
     return data
 
 
@@ -161,6 +173,7 @@ def _check(source: Source, graphs: _Graphs) -> tuple[Golden, tuple[Parity, ...]]
     """Golden faces with the answers of each graph; CheckFailed where they are too far off."""
     faces = golden_faces(source.graph.size)
     reference = answers(source.graph.data, faces)
+    require_probabilities(source.graph.network, reference)
     expected: dict[Flavour, Probabilities] = {}
     checks = list(source.parity)
     for flavour in Flavour:
@@ -191,7 +204,7 @@ def _assemble(
         size=source.graph.size,
         labels=source.graph.labels,
         precision=precision,
-        outputs=(OUTPUT,),
+        outputs=source.graph.outputs,
         higher_precision=graphs.higher,
         weights=source.graph.origin,
         calibration=table.provenance() if table else None,

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 WEIGHTED = ("Conv", "Gemm")
-PIXELS_ARE_EXACT = "scales the pixels, which are exact before it"
-_LAYOUT = ("Cast", "Transpose", "Reshape", "Flatten")
+_READS_PIXELS = "scales the pixels, which are exact before it"
+_ADDS_UP = "its rows add up to 1 within FP32's rounding"
+_ANSWERS = "makes the answers from the last layers' results"
+_FUSED = "fused behind its convolution, adds before the sum is rounded"
+_MATMUL = "its weights are those of a MatMul; INT8 ones are written for Conv and Gemm"
+_NO_WEIGHTS = "no weights: INT8 would round and gain nothing"
+LAYOUT = ("Cast", "Transpose", "Reshape", "Flatten")
 # Below this share of the multiply-adds INT8 gains nothing, and the classifier is the layer whose
 # rounding shows most.
 _WORTHWHILE = 0.01
@@ -52,6 +57,8 @@ class GraphView:
         for node in self.nodes:
             for name in node.input:
                 self.readers[name].append(node)
+        self.outputs = {value.name for value in model.graph.output}
+        self._tail = self._find_tail()
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
         self._shapes = {
             value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
@@ -73,16 +80,35 @@ class GraphView:
             return str(readers[0].output[0])
         return name
 
-    def exact(self, node: NodeProto) -> bool:
-        """Whether a node stays in FP32 in every graph: the pixel input and the softmax."""
-        return node.op_type == "Softmax" or self.reads_pixels(node)
+    def why_exact(self, node: NodeProto) -> str | None:
+        """Why a node stays in FP32 in every graph; None where it does not have to."""
+        if self.reads_pixels(node):
+            return _READS_PIXELS
+        if node.op_type == "Softmax":
+            return _ADDS_UP
+        return _ANSWERS if node.name in self._tail else None
 
     def reads_pixels(self, node: NodeProto) -> bool:
         """Whether nothing but layout lies between the pixels and this node."""
+        if not node.input:
+            return False
         maker = self.producer.get(node.input[0])
         if maker is None:
             return bool(node.input[0] == INPUT)
-        return maker.op_type in _LAYOUT and self.reads_pixels(maker)
+        return maker.op_type in LAYOUT and self.reads_pixels(maker)
+
+    def _find_tail(self) -> set[str]:
+        """Names of the nodes between the last weights or softmax and the outputs."""
+        tail: set[str] = set()
+        for node in reversed(self.nodes):
+            readers = [reader for name in node.output for reader in self.readers[name]]
+            ends = any(name in self.outputs for name in node.output)
+            leads = bool(readers) and all(
+                reader.name in tail and reader.op_type != "Softmax" for reader in readers
+            )
+            if node.op_type not in WEIGHTED and (ends or leads):
+                tail.add(node.name)
+        return tail
 
 
 def place(view: GraphView, flavour: Flavour) -> Placement:
@@ -119,7 +145,7 @@ def _weighted(view: GraphView) -> tuple[set[str], dict[str, str]]:
         if not costs[node.name]:
             continue
         if view.reads_pixels(node):
-            refused[node.name] = PIXELS_ARE_EXACT
+            refused[node.name] = _READS_PIXELS
         elif share < _WORTHWHILE and node.op_type == "Gemm":
             refused[node.name] = f"{share:.4%} of the multiply-adds: nothing to gain"
         else:
@@ -156,13 +182,16 @@ def _higher(
     joined = {node.name for node in added}
     found = []
     for node in view.nodes:
-        if node.name in chosen or node.op_type in (*_LAYOUT, "Relu"):
+        if node.name in chosen or node.op_type in (*LAYOUT, "Relu"):
             continue
         if node.name in joined and flavour is Flavour.CPU:
             continue
-        reason = refused.get(node.name, "no weights: INT8 would round and gain nothing")
+        exact = view.why_exact(node)
+        reason = exact or refused.get(node.name, _NO_WEIGHTS)
+        if node.op_type == "MatMul" and node.input[1] in view.constants:
+            reason = _MATMUL
         if node.name in joined:
-            reason = "fused behind its convolution, adds before the sum is rounded"
-        precision = "fp32" if flavour is Flavour.CPU or view.exact(node) else "fp16"
+            reason = _FUSED
+        precision = "fp32" if flavour is Flavour.CPU or exact else "fp16"
         found.append(HigherPrecision(str(flavour), node.name, node.op_type, precision, reason))
     return tuple(found)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.errors import InputError, MachineError
-from edgefer.files import read_bytes, sha256
+from edgefer.files import read_bytes, sha256, utf8_name
 from edgefer.imports import require
 from edgefer.runtime.backend import Pixels
 from edgefer.runtime.cache import cache_folder
@@ -74,13 +74,14 @@ class YunetDetector:
 
     def __init__(self, model: Path) -> None:
         read_bytes(model, "a YuNet face detector (ONNX)", _MODEL_LIMIT)
+        name = utf8_name(model)
         cv2 = require("cv2", "cpu")
         if not hasattr(cv2, "FaceDetectorYN"):
             msg = f"OpenCV {cv2.__version__}: expected FaceDetectorYN, found none; use 4.8 or newer"
             raise MachineError(msg)
         try:
             self._detector: Any = cv2.FaceDetectorYN.create(
-                str(model), "", (_SIDE, _SIDE), _SCORE, _OVERLAP, _CANDIDATES
+                name, "", (_SIDE, _SIDE), _SCORE, _OVERLAP, _CANDIDATES
             )
             self.find(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:

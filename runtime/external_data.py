@@ -32,6 +32,9 @@ _HOLDERS: dict[str, dict[int, str]] = {
 }
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# Protobuf's limits. Its parsers cut off what lies beyond, and would see another field than this.
+_LAST_FIELD = (1 << 29) - 1
+_LARGEST = (1 << 64) - 1
 _WIDTHS = {_FIXED64: 8, _FIXED32: 4}
 
 
@@ -60,6 +63,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while at < len(message):
         tag, at = _varint(message, at)
         wire = tag & 7
+        if not 0 < tag >> 3 <= _LAST_FIELD:
+            msg = f"field {tag >> 3}"
+            raise ValueError(msg)
         if wire == _VARINT:
             value, at = _varint(message, at)
             yield tag >> 3, value
@@ -86,6 +92,8 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
+            if value > _LARGEST:
+                break
             return value, at
-    msg = "a number of more than ten bytes"
+    msg = "a number of more than 64 bits"
     raise ValueError(msg)

@@ -12,9 +12,10 @@ from edgefer.golden import Probabilities
 from edgefer.imports import require
 from edgefer.manifest import Flavour, Manifest
 from edgefer.runtime.backend import MOST_FACES, Backend, Pixels
+from edgefer.runtime.vnni import adds_exactly
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, IOBinding, NodeArg
+    from onnxruntime import InferenceSession, IOBinding, NodeArg, SessionOptions
 
 _FATAL_ONLY = 4  # what ONNX Runtime has to say comes with its exception
 
@@ -39,11 +40,7 @@ class OnnxRuntime(Backend):
     def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> OnnxRuntime:
         """Load the graph on the CPU provider, with `threads` threads (None: all cores)."""
         library = require("onnxruntime", "cpu")
-        options = library.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = _FATAL_ONLY
-        # Or it would take ONNX Runtime's own format too, which nothing here has looked into.
-        options.add_session_config_entry("session.load_model_format", "ONNX")
+        options = session_options(threads)
         try:
             session = library.InferenceSession(
                 bundle.graph(flavour), options, providers=["CPUExecutionProvider"]
@@ -79,6 +76,19 @@ class OnnxRuntime(Backend):
         """Free the session; its threads end."""
         self._bindings.clear()
         del self._session
+
+
+def session_options(threads: int | None = None) -> SessionOptions:
+    """What every graph of a bundle is run with; `threads` None: all cores."""
+    options = require("onnxruntime", "cpu").SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = _FATAL_ONLY
+    # Or it would take ONNX Runtime's own format too, which nothing here has looked into.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    if not adds_exactly():
+        # Slower kernels whose sums do not saturate; with VNNI they would take twice the time.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
 
 
 def _ours(error: Exception, what: str) -> EdgeferError:

@@ -50,10 +50,12 @@ class Recognizer:
         self,
         bundle: str | Path | Session,
         *,
-        detector: Detector | Path | None = None,
+        detector: Detector | str | Path | None = None,
         backend: str = "auto",
         threads: int | None = None,
     ) -> None:
+        if isinstance(detector, str):
+            detector = Path(detector)
         if detector is None or isinstance(detector, Path):
             detector = find_detector(detector)
         self.detector: Detector = detector

@@ -11,6 +11,7 @@ import numpy as np
 from edgefer.bundle import Bundle, read_bundle
 from edgefer.errors import BundleError, CheckFailed, InputError, MachineError
 from edgefer.golden import Golden, Probabilities
+from edgefer.machine import MOST_THREADS
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.backend import MOST_FACES, Backend, Pixels
 from edgefer.runtime.external_data import refuse_external_data
@@ -25,25 +26,23 @@ def load(
     *,
     backend: str = "auto",
     threads: int | None = None,
-    flavour: Flavour | None = None,
+    flavour: Flavour | str | None = None,
 ) -> Session:
     """Open a bundle, check every hash in it, and let it answer its own golden faces.
 
     `backend` is a name, or "auto" for the first that can run here; `threads` (None: all cores) is
-    for the CPU; `flavour` is the graph to run (None: the one made for the backend).
+    for the CPU; `flavour` is the graph to run, "gpu" or "cpu" (None: the one for the backend).
 
     Raises InputError for a wrong option or a file that is not there, BundleError for a bundle that
     is not intact, MachineError where this machine cannot run it, CheckFailed where its answers are
     not those of its export.
     """
-    if threads is not None and threads < 1:
-        msg = f"threads: expected 1 or more, found {threads}"
-        raise InputError(msg)
-    _check_name(backend)
+    _check_options(path, backend, threads)
+    wanted = _parse_flavour(flavour)
     bundle = read_bundle(Path(path))
     try:
         golden = bundle.golden()
-        opened, chosen, why = _open(bundle, backend, flavour, threads)
+        opened, chosen, why = _open(bundle, backend, wanted, threads)
     except BundleError as error:
         msg = f"{path}: {error}"
         raise BundleError(msg) from error
@@ -133,10 +132,26 @@ class Session:
         return f"faces: expected uint8 [n, {self.size}, {self.size}, 3], RGB, found {found}"
 
 
-def _check_name(backend: str) -> None:
-    if backend != "auto" and backend not in BACKENDS:
+def _check_options(path: object, backend: object, threads: object) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        msg = f"bundle: expected the name of a file, found {type(path).__name__}"
+        raise InputError(msg)
+    if backend not in ("auto", *BACKENDS):
         msg = f"backend '{backend}': expected auto or one of {', '.join(BACKENDS)}"
         raise InputError(msg)
+    if threads is None:
+        return
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        msg = f"threads: expected a whole number of 1 to {MOST_THREADS:,}, found {threads!r:.40}"
+        raise InputError(msg)
+
+
+def _parse_flavour(flavour: Flavour | str | None) -> Flavour | None:
+    try:
+        return None if flavour is None else Flavour(flavour)
+    except ValueError as error:
+        msg = f"flavour '{flavour}': expected one of {', '.join(Flavour)}"
+        raise InputError(msg) from error
 
 
 def _open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from edgefer.manifest import Precision
+
+# As edgefer.imports has it: some tests import ONNX Runtime themselves.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # A busy machine is no failure: no test here is about time.
 settings.register_profile("edgefer", deadline=None)

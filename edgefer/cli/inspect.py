@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from edgefer.manifest import Manifest
 
 _NO_DATA = "no data"
-_HASH_SHOWN = 16
 _PARITY = ("compared", "faces", "difference", "limit", "same winner", "holds")
 _HIGHER = ("graph", "operator", "runs in", "why", "nodes")
 _FILES = ("file", "bytes", "sha256")
@@ -39,13 +38,20 @@ def inspect(
 
     found = read_bundle(bundle)
     if card:
-        for line in found.members[CARD].decode(errors="replace").splitlines():
-            print(one_line(line))
+        _print_card(found.members[CARD].decode(errors="replace"), json)
     elif json:
         manifest = loads(found.manifest.to_json())
         print_json({"path": bundle, "id": found.id, **manifest})
     else:
         _show(bundle, found)
+
+
+def _print_card(text: str, json: bool) -> None:
+    if json:
+        print_json({"card": text})
+        return
+    for line in text.splitlines():
+        print(one_line(line))
 
 
 def _show(path: Path, bundle: Bundle) -> None:
@@ -56,10 +62,7 @@ def _show(path: Path, bundle: Bundle) -> None:
     show(facts(_flat(manifest.accuracy or {"measured": _NO_DATA}), title="Accuracy"))
     show(table(_PARITY, _parity_rows(manifest), title="Parity", numbers=_PARITY[1:5]))
     show(table(_HIGHER, _higher_rows(manifest), title="Left in higher precision"))
-    files = (
-        (name, f"{file.size:,}", f"{file.sha256[:_HASH_SHOWN]}…")
-        for name, file in manifest.files.items()
-    )
+    files = ((name, f"{file.size:,}", file.sha256) for name, file in manifest.files.items())
     show(table(_FILES, files, title="Files, all intact", numbers={"bytes"}))
     show(facts(manifest.versions.items(), title="Made with"))
 
@@ -91,9 +94,8 @@ def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object
 
 def _parity_rows(manifest: Manifest) -> Iterator[tuple[object, ...]]:
     for parity in manifest.parity:
-        difference, limit = f"{parity.difference:.2g}", f"{parity.limit:.2g}"
-        winner = f"{parity.agreement:.1%}"
-        yield parity.what, parity.faces, difference, limit, winner, "yes" if parity.holds else "NO"
+        figures = (f"{parity.difference:.6g}", parity.limit, f"{parity.agreement:.1%}")
+        yield parity.what, parity.faces, *figures, "yes" if parity.holds else "NO"
 
 
 def _higher_rows(manifest: Manifest) -> Iterator[tuple[str, ...]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -20,10 +24,15 @@ from edgefer.cli.models import models
 from edgefer.cli.output import note
 from edgefer.cli.run import run
 from edgefer.cli.train import train
-from edgefer.errors import EdgeferError
+from edgefer.errors import EdgeferError, MachineError
+from edgefer.files import DISK_FULL
 
 INTERRUPTED = 130
 READER_GONE = 128 + 13  # what a shell reports for a program that SIGPIPE ended
+# Standard output cannot be written: the disk behind it, the terminal, or no way to write at all.
+_UNWRITABLE = DISK_FULL | {errno.EIO, errno.EBADF}
+# What OpenCV and its FFmpeg fail at is reported by us, in one line.
+_QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 
 # Newer typers carry a copy of click, older ones use the library: this is either.
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
@@ -36,14 +45,26 @@ class _ReaderGone(Exception):
 class _Group(TyperGroup):
     """Keeps two exceptions from typer, which would give them an exit status of its own."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the options; some of them print and end it."""
+        with _kept():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        try:
+        with _kept():
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise typer.Abort from error
-        except BrokenPipeError as error:
-            raise _ReaderGone from error
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Give the two another name, by which typer does not know them."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise typer.Abort from error
+    except BrokenPipeError as error:
+        raise _ReaderGone from error
 
 
 app = typer.Typer(
@@ -86,15 +107,45 @@ app.command()(train)
 
 def main() -> None:
     """The program `edgefer`: runs a command and exits with its status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _prepare()
     try:
         status = _run()
         sys.stdout.flush()
     except (_ReaderGone, BrokenPipeError):
-        # Python flushes once more as it exits, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = READER_GONE
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        where = error.filename or "standard output"
+        note(f"edgefer: {where}: cannot be written ({error.strerror}); make room or use another")
+        status = MachineError.exit_status
+    _flush()
     sys.exit(status)
+
+
+def _prepare() -> None:
+    """Streams that take any text, quiet libraries, and signals that end like Ctrl-C."""
+    if sys.stderr is None:  # closed: print would take standard output instead
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    if sys.stdout is None:
+        note("edgefer: standard output is closed; send it to /dev/null to do without")
+        sys.exit(MachineError.exit_status)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
+
+
+def _flush() -> None:
+    # Python flushes once more as it exits, and would complain.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run() -> int:
@@ -108,6 +159,9 @@ def _run() -> int:
         path = error.ctx.command_path if error.ctx else "edgefer"
         note(f"edgefer: {error.format_message().rstrip('.')}; see: {path} --help")
         return 2
+    except MemoryError as error:
+        note(f"edgefer: this machine has too little memory for it ({str(error) or 'none is left'})")
+        return MachineError.exit_status
     except (typer.Abort, KeyboardInterrupt):
         note("edgefer: interrupted")
         return INTERRUPTED

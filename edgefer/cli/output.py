@@ -114,8 +114,13 @@ def show(renderable: RenderableType) -> None:
 
 
 def note(text: str) -> None:
-    """Print one line on standard error."""
-    print(one_line(text), file=sys.stderr, flush=True)
+    """Print one line on standard error; where that is full or gone, nobody can be told."""
+    try:
+        print(one_line(text), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 @contextmanager
@@ -127,7 +132,10 @@ def progress_bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    with Bars(console=Console(stderr=True), transient=True) as bars:
+    # rich would print what goes to standard output on standard error, above the bar: that is right
+    # only where both are the terminal
+    console, shared = Console(stderr=True), sys.stdout.isatty()
+    with Bars(console=console, transient=True, redirect_stdout=shared) as bars:
         tasks: dict[str, Any] = {}
 
         def advance(phase: str, done: int, total: int) -> None:

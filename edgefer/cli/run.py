@@ -21,11 +21,11 @@ from edgefer.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from edgefer.cli.sources import Camera, Frame, Picture, Source, Video
+    from edgefer.cli.sources import Camera, Frame, Picture, Video
+    from edgefer.cli.targets import Target
     from edgefer.labels import Expression
     from edgefer.runtime.recognizer import Reading, Recognizer
 
-_ANNOTATED = ".edgefer.png"
 _COLUMNS = ("face", "box", "expression", "confidence", "runner-up")
 
 
@@ -65,10 +65,11 @@ def run(
       edgefer run fer-lite-int8.edgefer 0
     """
     from edgefer.cli.sources import Picture, Video, find_source
+    from edgefer.cli.targets import find_targets
     from edgefer.runtime.recognizer import Recognizer
 
     found = [find_source(source) for source in sources]
-    targets = _targets(found, output)
+    targets = find_targets(found, output)
     with Recognizer(bundle, detector=detector, backend=backend, threads=threads) as recognizer:
         if not json:
             note(f"{recognizer.session.backend} ({recognizer.session.why})")
@@ -81,41 +82,35 @@ def run(
                 _run_camera(recognizer, source, json)
 
 
-def _targets(sources: Sequence[Source], folder: Path | None) -> dict[Path, Path]:
-    """Where the annotated picture of each picture goes; InputError where it cannot."""
-    from edgefer.cli.sources import Picture
-    from edgefer.errors import InputError
-    from edgefer.files import check_writable
-
-    targets: dict[Path, Path] = {}
-    for source in sources:
-        if isinstance(source, Picture):
-            target = (folder or source.path.parent) / f"{source.path.stem}{_ANNOTATED}"
-            check_writable(target)
-            if target in targets.values() and source.path not in targets:
-                msg = f"{target}: two of the pictures would be written there; run them one by one"
-                raise InputError(msg)
-            targets[source.path] = target
-    return targets
-
-
-def _run_picture(recognizer: Recognizer, picture: Picture, target: Path, json: bool) -> None:
-    name = one_line(str(picture.path))
+def _run_picture(recognizer: Recognizer, picture: Picture, target: Target, json: bool) -> None:
+    name = str(picture.path)
     frame = picture.frame()
-    readings = recognizer(frame)
-    if readings:
-        _write_annotated(target, frame, readings, recognizer.session.labels)
+    readings = _read(recognizer, frame, name)
+    labels = recognizer.session.labels
+    written = target.write(frame, readings, labels)
     if json:
-        document = _document(recognizer, str(picture.path), readings)
-        print_json({**document, "annotated": target if readings else None})
-    elif readings:
-        labels = recognizer.session.labels
+        print_json({**_document(recognizer, name, readings), "annotated": written})
+        return
+    if readings:
         rows = (_row(number, reading, labels) for number, reading in enumerate(readings, start=1))
-        show(f"{name} ({recognizer.session.backend}, faces by {recognizer.detector.name})")
+        found = f"{recognizer.session.backend}, faces by {recognizer.detector.name}"
+        show(f"{one_line(name)} ({found})")
         show(table(_COLUMNS, rows))
-        note(f"annotated picture: {target}")
     else:
-        show(f"{name}: no face found ({recognizer.detector.name})")
+        show(f"{one_line(name)}: no face found ({recognizer.detector.name})")
+    if written:
+        note(f"annotated picture: {written}")
+
+
+def _read(recognizer: Recognizer, frame: Frame, name: str) -> list[Reading]:
+    """The readings of a frame; where it cannot be read, the error names the source."""
+    from edgefer.errors import InputError
+
+    try:
+        return recognizer(frame)
+    except InputError as error:
+        msg = f"{name}: {error}"
+        raise InputError(msg) from error
 
 
 def _run_video(recognizer: Recognizer, video: Video, json: bool) -> None:
@@ -123,7 +118,7 @@ def _run_video(recognizer: Recognizer, video: Video, json: bool) -> None:
     expressions: Counter[Expression] = Counter()
     with progress_bar() as progress:
         for number, (time, frame) in enumerate(video.frames()):
-            readings = recognizer(frame)
+            readings = _read(recognizer, frame, str(video.path))
             frames += 1
             frames_with_face += bool(readings)
             expressions.update(reading.expression for reading in readings)
@@ -157,9 +152,10 @@ def _show_summary(
 
 def _run_camera(recognizer: Recognizer, camera: Camera, json: bool) -> None:
     name = f"camera {camera.number}"
-    note(f"{name}: Ctrl-C ends it")
     for number, (time, frame) in enumerate(camera.frames()):
-        readings = recognizer(frame)
+        if number == 0:
+            note(f"{name}: Ctrl-C ends it")
+        readings = _read(recognizer, frame, name)
         if json:
             print_json(_document(recognizer, name, readings, number, time))
             continue
@@ -203,14 +199,3 @@ def _row(number: int, reading: Reading, labels: Sequence[Expression]) -> tuple[o
 def _box(reading: Reading) -> str:
     x, y, width, height = (round(side) for side in reading.box)
     return f"{width}x{height} at {x},{y}"
-
-
-def _write_annotated(
-    target: Path, frame: Frame, readings: Sequence[Reading], labels: Sequence[Expression]
-) -> None:
-    from edgefer.cli.annotate import annotate
-    from edgefer.files import write_atomically
-    from edgefer.imports import require
-
-    _, encoded = require("cv2", "cpu").imencode(".png", annotate(frame, readings, labels))
-    write_atomically(target, encoded.tobytes())

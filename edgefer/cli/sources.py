@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgefer.data.pictures import read_picture
 from edgefer.errors import InputError, MachineError
+from edgefer.files import check_readable, utf8_name
 from edgefer.imports import require
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ Frame = NDArray[np.uint8]
 
 # FFmpeg films the characters of a .txt file.
 _TEXT = int.from_bytes(b"ansi", "little")
+_CAMERA_DIGITS = 4  # OpenCV takes its hundreds for a kind of camera, and has fewer than 99 kinds
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Camera:
         cv2 = require("cv2", "cpu")
         with _capture(self.number) as capture:
             if not capture.isOpened():
-                msg = f"camera {self.number}: cannot be opened; look for cameras in /dev/video*"
+                msg = f"camera {self.number}: cannot be opened; give the number, 0 for /dev/video0"
                 raise MachineError(msg)
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest unread
             started = time.monotonic()
@@ -82,16 +83,14 @@ Source = Picture | Video | Camera
 def find_source(name: str) -> Source:
     """The picture, video or camera called `name`; InputError where it is none of them."""
     if name.isdecimal():
-        return Camera(int(name))
+        return _find_camera(name)
     path = Path(name)
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        msg = f"{path}: expected a picture, a video or the number of a camera, found {found}"
-        raise InputError(msg)
+    file = utf8_name(path)
+    check_readable(path, "a picture, a video or the number of a camera (0 for /dev/video0)")
     cv2 = require("cv2", "cpu")
-    if cv2.haveImageReader(str(path)):
+    if cv2.haveImageReader(file):
         return Picture(path)
-    with _capture(str(path)) as capture:
+    with _capture(file) as capture:
         text = int(capture.get(cv2.CAP_PROP_FOURCC)) == _TEXT
         readable = capture.isOpened() and not text and capture.grab()
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -101,12 +100,20 @@ def find_source(name: str) -> Source:
     return Video(path, max(0, count))
 
 
+def _find_camera(name: str) -> Camera:
+    if len(name) > _CAMERA_DIGITS:
+        msg = (
+            f"camera {name:.20}: expected a number of at most {_CAMERA_DIGITS} digits, "
+            f"found {len(name)}; give 0 for /dev/video0"
+        )
+        raise InputError(msg)
+    return Camera(int(name))
+
+
 @contextmanager
 def _capture(source: str | int) -> Iterator[cv2.VideoCapture]:
-    """OpenCV's reader, released in the end; what it fails at is reported by us, in one line."""
+    """OpenCV's reader, released in the end."""
     cv2 = require("cv2", "cpu")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(source)
     try:
         yield capture

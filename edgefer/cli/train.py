@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgefer.cli.output import JsonOption, facts, note, print_json, progress_bar, show
+from edgefer.machine import MOST_THREADS
 from edgefer.training.options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def train(
     ] = _DEFAULT.learning_rate,
     seed: Annotated[int, typer.Option(help="Of all chance.")] = _DEFAULT.seed,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Of the CPU; all cores by default.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=MOST_THREADS, help="Of the CPU; all cores by default."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from OUTPUT.checkpoint, with the same options.")

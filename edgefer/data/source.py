@@ -57,8 +57,10 @@ def read_data(text: str, split: str) -> FaceSet:
     found = place.kind.splits(place.path)
     wanted = place.split or split
     if wanted not in found and (found or place.split):
-        there = " or ".join(found[:_NAMED]) or "no splits, so name none"
-        msg = f"data '{text}': expected the split {wanted}, found {there}; name one as @SPLIT"
+        there = f"{' or '.join(found[:_NAMED])}; name one as @SPLIT"
+        if not found:
+            there = f"no splits there; leave out @{wanted}"
+        msg = f"data '{text}': expected the split {wanted}, found {there}"
         raise InputError(msg)
     faces = place.kind.read(place.path, wanted)
     if not len(faces):

@@ -15,6 +15,14 @@ from edgefer.files import read_bytes, write_atomically
 from edgefer.zoo.weights import canonical, read_metadata
 
 _LIMIT = 8 << 30
+_NOT_OURS = (
+    SafetensorError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
 
 
 def save_checkpoint(path: Path, groups: dict[str, dict[str, Tensor]], run: dict[str, Any]) -> None:
@@ -34,7 +42,7 @@ def load_checkpoint(path: Path, run: dict[str, Any]) -> tuple[dict[str, dict[str
         tensors = load(data)
         stored = json.loads(read_metadata(data)["run"])
         epochs = int(stored.pop("epochs_done"))
-    except (SafetensorError, LookupError, AttributeError, TypeError, ValueError) as error:
+    except _NOT_OURS as error:
         msg = f"{path}: expected a training checkpoint in safetensors ({error})"
         raise InputError(msg) from error
     changed = _change("run", stored, run)

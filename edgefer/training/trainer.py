@@ -180,12 +180,22 @@ class Trainer:
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same network, data and options; InputError otherwise."""
         groups, epochs_done = load_checkpoint(path, self.run)
+        if not 0 <= epochs_done <= self.options.epochs:
+            msg = (
+                f"{path}: expected 0 to {self.options.epochs} epochs done, found {epochs_done}; "
+                "it is damaged: remove it"
+            )
+            raise InputError(msg)
         try:
             self.module.load_state_dict(groups["weights"])
             self.averaged.load_state_dict(groups["averaged"])
             for name, parameter in self.module.named_parameters():
+                stored = groups["momentum"][name]
+                if stored.shape != parameter.shape:  # copy_ would spread a smaller one
+                    msg = f"momentum of {name}: {list(stored.shape)}"
+                    raise RuntimeError(msg)
                 # laid out as the parameter is: another order of the same sums rounds otherwise
-                momentum = torch.empty_like(parameter).copy_(groups["momentum"][name])
+                momentum = torch.empty_like(parameter).copy_(stored)
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
         except (KeyError, RuntimeError) as error:
             detail = " ".join(str(error).split())[:300]

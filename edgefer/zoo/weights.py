@@ -90,7 +90,7 @@ def read_weights(path: Path, network: Network) -> Weights:
         raise InputError(msg)
     try:
         training = json.loads(metadata.get("training", "null"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path}: expected JSON in the metadata's 'training' ({error})"
         raise InputError(msg) from error
     return Weights(tensors, {"source": path.name, "sha256": sha256(data), "training": training})

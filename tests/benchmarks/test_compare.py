@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +34,14 @@ def test_other_labels_are_refused(bundles: dict[Precision, Path], tmp_path: Path
 
 
 def test_main_prints_a_row_for_each(
-    bundles: dict[Precision, Path], capsys: pytest.CaptureFixture[str]
+    bundles: dict[Precision, Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    paths = [str(bundles[Precision.FP32]), str(bundles[Precision.INT8])]
-    assert main(paths) == 0
+    # a name that is not UTF-8
+    first = Path(shutil.copy(bundles[Precision.FP32], tmp_path / os.fsdecode(b"\xe9.edgefer")))
+    assert main([str(first), str(bundles[Precision.INT8])]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in printed[1:3]] == [Path(path).name for path in paths]
+    names = [line.split()[0] for line in printed[1:3]]
+    assert names == ["?.edgefer", bundles[Precision.INT8].name]
     assert max(len(line) for line in printed) <= 80
 
 

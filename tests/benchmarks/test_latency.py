@@ -121,11 +121,30 @@ def test_the_same_session_twice(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch", "seconds"), [(0, 1.0), (1, 0.0), (1, -1.0), (1, float("nan")), (1, float("inf"))]
+    ("batch", "seconds", "message"),
+    [
+        (0, 1.0, "batch: expected 1 to 1,024 faces a call, found 0"),
+        (1025, 1.0, "batch: expected 1 to 1,024 faces a call, found 1,025"),
+        *((1, text, "duration: .* above 0") for text in (0.0, -1.0, float("nan"), float("inf"))),
+    ],
 )
-def test_wrong_options(batch: int, seconds: float) -> None:
-    with pytest.raises(InputError, match="expected a batch and a duration above 0"):
+def test_wrong_options(batch: int, seconds: float, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         measure([session_of(uniform)], batch, seconds)
+
+
+def test_a_start_reads_the_file_before_the_clock_runs(
+    bundles: dict[Precision, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(latency, "read_bundle", done.append)
+    clock = latency.time.perf_counter_ns
+    monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: done.append("clock") or clock())
+    path = bundles[Precision.INT8]
+    start(path, threads=1)[0].close()
+    assert done[:2] == [path, "clock"]
+    with pytest.raises(InputError, match="batch: expected"):
+        start(path, batch=1025)
 
 
 def test_progress_ends_where_it_said(clock: Clock) -> None:

@@ -17,6 +17,9 @@ from edgefer.labels import ORDERS
 from edgefer.manifest import Flavour, HigherPrecision, Manifest, Member, Parity, Precision
 
 LABELS = ORDERS["ferplus"]
+# What rich, typer and Python itself go by when they print.
+_TERMINAL = ("COLUMNS", "LINES", "TERM", "FORCE_COLOR", "NO_COLOR")
+_STREAMS = ("PYTHONUNBUFFERED", "PYTHONIOENCODING")
 SIZE = 16
 
 
@@ -27,6 +30,13 @@ class Outcome:
     status: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have any terminal."""
+    for name in (*_TERMINAL, *_STREAMS):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -80,13 +80,15 @@ def test_the_tables_fit(edgefer, bundle: Path) -> None:
         (["--batch", "0"], "--batch"),
         (["--duration", "0"], "--duration"),
         (["--duration", "nan"], "duration"),
-        (["--duration", "inf"], "above 0, found 1 and inf"),
+        (["--duration", "inf"], "above 0, found inf"),
+        (["--batch", "3000"], "batch: expected 1 to 1,024 faces a call, found 3,000"),
         (["--threads", "0"], "--threads"),
+        (["--threads", "99999"], "threads: expected a whole number of 1 to 1,024, found 99999"),
         (["--backend", "tflite"], "expected auto"),
         (["--output", "/none/record.json"], "cannot write there"),
         (["none.edgefer"], "none.edgefer: expected an edgefer bundle"),
     ],
-    ids=["batch", "duration", "nan", "infinite", "threads", "backend", "output", "bundle"],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_input_is_one_line(edgefer, bundle: Path, arguments: list[str], message: str) -> None:
     done = edgefer("benchmark", bundle, *arguments)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from edgefer.bundle import read_bundle
+from edgefer.bundle import Bundle, read_bundle
 
 
 def test_shows_every_part_within_80_columns(edgefer, bundle: Path) -> None:
@@ -19,6 +20,21 @@ def test_shows_every_part_within_80_columns(edgefer, bundle: Path) -> None:
     assert "3, 4" in outcome.out
     assert "[tiny]" in outcome.out, "brackets in a cell are no markup"
     assert read_bundle(bundle).id in outcome.out
+    assert "…" not in outcome.out, "what is long is folded, not cut"
+
+
+def test_hashes_and_limits_are_whole(edgefer, bundle: Path, monkeypatch, tmp_path: Path) -> None:
+    found = read_bundle(bundle)
+    (parity,) = found.manifest.parity
+    parity = replace(parity, difference=0.000123456, limit=0.0123456)
+    exact = Bundle(replace(found.manifest, parity=(parity,)), found.members)
+    exact.write(tmp_path / "exact.edgefer")
+    monkeypatch.setenv("COLUMNS", "200")
+    out = edgefer("inspect", tmp_path / "exact.edgefer").out
+    for member in found.manifest.files.values():
+        assert f" {member.sha256} " in out
+    assert " 0.000123456 " in out
+    assert " 0.0123456 " in out
 
 
 def test_json_is_the_manifest_with_id_and_path(edgefer, bundle: Path) -> None:
@@ -50,4 +66,6 @@ def test_a_missing_file_is_wrong_input(edgefer, tmp_path: Path) -> None:
 def test_the_card_is_printed_as_it_is(edgefer, bundle: Path) -> None:
     outcome = edgefer("inspect", bundle, "--card")
     assert outcome.status == 0
-    assert outcome.out.encode() == read_bundle(bundle).members["card.md"]
+    card = read_bundle(bundle).members["card.md"]
+    assert outcome.out.encode() == card
+    assert json.loads(edgefer("inspect", bundle, "--card", "--json").out) == {"card": card.decode()}

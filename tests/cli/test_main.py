@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,21 +13,9 @@ import pytest
 from edgefer import __version__
 from edgefer.cli.main import app
 from edgefer.errors import CheckFailed, EdgeferError, InputError, MachineError, RuntimeLost
+from tests.cli.program import ROOT, program
 
-ROOT = Path(__file__).parents[2]
 COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
-
-
-def program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m edgefer` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "edgefer", *arguments],
-        env={**os.environ, **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -89,6 +76,16 @@ def test_a_message_is_folded_to_one_line_that_cannot_steer_the_terminal(edgefer,
     assert edgefer("inspect", "x").err == "edgefer: one two?[31m\n"
 
 
+@pytest.mark.parametrize("text", ["", "Unable to allocate 9. TiB"])
+def test_too_little_memory_is_the_machines(edgefer, failing, text: str) -> None:
+    failing(MemoryError(text))
+    outcome = edgefer("inspect", "x")
+    assert (outcome.status, outcome.out) == (3, "")
+    assert outcome.err.count("\n") == 1
+    assert "too little memory" in outcome.err
+    assert text in outcome.err
+
+
 def test_a_bug_keeps_its_traceback(edgefer, failing) -> None:
     failing(ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
@@ -138,8 +135,10 @@ def test_completion_is_installed_in_the_home_folder(tmp_path: Path) -> None:
     assert "complete_bash" in (tmp_path / ".bash_completions" / "edgefer.sh").read_text()
 
 
-def test_a_reader_that_leaves_is_no_traceback(bundle: Path) -> None:
-    command = [sys.executable, "-m", "edgefer", "inspect", str(bundle)]
+@pytest.mark.parametrize("arguments", [["inspect", "BUNDLE"], ["--help"]], ids=" ".join)
+def test_a_reader_that_leaves_is_no_traceback(bundle: Path, arguments: list[str]) -> None:
+    arguments = [str(bundle) if text == "BUNDLE" else text for text in arguments]
+    command = [sys.executable, "-m", "edgefer", *arguments]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -150,25 +149,45 @@ def test_a_reader_that_leaves_is_no_traceback(bundle: Path) -> None:
         assert process.wait() == 141
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_a_signal_ends_it_with_130(stop: signal.Signals, tmp_path: Path) -> None:
-    waiting = (
-        "import sys, time, edgefer.bundle, edgefer.cli.main as m\n"
-        "def wait(path): print('ready', flush=True); time.sleep(60)\n"
-        "edgefer.bundle.read_bundle = wait\n"
-        "sys.argv = ['edgefer', 'inspect', 'x']; m.main()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", waiting],
+def waiting(hang_up: str, seconds: int) -> subprocess.Popen[bytes]:
+    """A command that takes so long, started by one that has this handler for SIGHUP."""
+    code = f"""
+import signal, sys, time, edgefer.bundle, edgefer.cli.main as m
+def wait(path):
+    print("ready", flush=True)
+    time.sleep({seconds})
+    sys.exit(5)
+edgefer.bundle.read_bundle = wait
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.{hang_up})
+sys.argv = ["edgefer", "inspect", "x"]
+m.main()
+"""
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as process:
+    )
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_signal_ends_it_with_130(stop: signal.Signals) -> None:
+    with waiting("SIG_DFL", 60) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(stop)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, b"edgefer: interrupted\n")
+
+
+def test_what_nohup_started_goes_on() -> None:
+    with waiting("SIG_IGN", 1) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (5, b"")
 
 
 def test_help_imports_nothing_heavy() -> None:

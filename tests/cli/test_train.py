@@ -210,6 +210,7 @@ def test_drawn_faces_train_the_default_network(edgefer, here: Path) -> None:
         (["tiny", "--data", "synthetic", "--learning-rate", "-1"], "expected a learning rate"),
         (["tiny", "--data", "synthetic", "--seed", "-1"], "expected a seed"),
         (["tiny", "--data", "synthetic", "--threads", "0"], "--threads"),
+        (["tiny", "--data", "synthetic", "--threads", "1025"], "--threads"),
         (["tiny", "--data", "synthetic", "--resume"], "found none; leave out --resume"),
         (["tiny", "--data", "synthetic", "--output", "."], "found a folder"),
         (["tiny", "--data", "synthetic", "--output", "no/w"], "cannot write there"),

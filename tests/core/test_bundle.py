@@ -107,6 +107,40 @@ def test_a_bundle_does_not_need_a_calibration() -> None:
     assert bundle == Bundle(manifest, members)
 
 
+def with_comment() -> bytes:
+    buffer = io.BytesIO(INTACT)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = b"more"
+    return buffer.getvalue()
+
+
+def with_extra() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in ALL.items():
+            entry = zipfile.ZipInfo(name)
+            entry.extra = b"\x34\x12\x02\x00ab"
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"more" + INTACT, INTACT + b"more", with_comment(), with_extra()],
+    ids=["in front", "behind", "comment", "extra fields"],
+)
+def test_bytes_of_no_member_are_refused(data: bytes) -> None:
+    with pytest.raises(BundleError):
+        _open(data)
+
+
+def test_a_manifest_that_says_something_twice_is_refused() -> None:
+    twice = MANIFEST_JSON.replace(b'"network"', b'"network": "other",\n "network"', 1)
+    assert json.loads(twice) == json.loads(MANIFEST_JSON)
+    with pytest.raises(BundleError, match="expected it as edgefer writes it"):
+        _open(packed({MANIFEST: twice, **MEMBERS}.items()))
+
+
 @given(st.binary())
 def test_any_bytes(data: bytes) -> None:
     opens_or_bundle_error(data)

@@ -124,8 +124,10 @@ def test_an_absent_split_names_those_there_are(tmp_path: Path) -> None:
 
 def test_a_split_of_what_has_none(tmp_path: Path) -> None:
     add(tmp_path / "faces")
-    with pytest.raises(InputError, match="found no splits, so name none"):
-        read_data(f"folder:{tmp_path}/faces@valid", "valid")
+    (tmp_path / "empty").mkdir()
+    for folder in ("faces", "empty"):
+        with pytest.raises(InputError, match="found no splits there; leave out @valid$"):
+            read_data(f"folder:{tmp_path}/{folder}@valid", "valid")
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ LABELS = ["neutral", "happiness", "surprise"]
 class GraphMaker:
     """Adds nodes behind the pixel input, then closes the graph with pool, classifier, softmax."""
 
-    def __init__(self, channels: int = 8, seed: int = 0) -> None:
+    def __init__(self, channels: int = 8, seed: int = 0, size: int = SIZE) -> None:
+        self.size = size
         self.random = np.random.default_rng(seed)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
@@ -68,7 +69,9 @@ class GraphMaker:
         weight, bias = self.weight(classes, channels), self.bias(classes)
         self.node("Gemm", ["flat", weight, bias], "classifier", transB=1)
         self.node("Softmax", ["classifier"], "probabilities", axis=1)
-        pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
+        pixels = helper.make_tensor_value_info(
+            "pixels", TensorProto.UINT8, ["n", self.size, self.size, 3]
+        )
         answers = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", classes])
         graph = helper.make_graph(self.nodes, "test", [pixels], [answers], self.constants)
         opsets = [helper.make_opsetid("", 19)]
@@ -79,9 +82,9 @@ class GraphMaker:
         return model
 
 
-def residual() -> onnx.ModelProto:
+def residual(size: int = SIZE) -> onnx.ModelProto:
     """stem -> relu -> (conv, relu, conv) + relu -> relu -> (conv) + conv -> relu."""
-    made = GraphMaker()
+    made = GraphMaker(size=size)
     made.node("Relu", ["stem"], "a")
     made.conv("b1", "a", 8, 8)
     made.node("Relu", ["b1"], "b2")

@@ -17,7 +17,13 @@ from edgefer.errors import InputError
 from edgefer.export.flavours import int8_graph, tensors_to_observe
 from edgefer.export.parity import answers
 from edgefer.manifest import Flavour
-from tests.export.graphs import depthwise, large_classifier, residual, shared_weights
+from tests.export.graphs import (
+    GraphMaker,
+    depthwise,
+    large_classifier,
+    residual,
+    shared_weights,
+)
 
 Calibrated = Callable[[onnx.ModelProto], CalibrationTable]
 
@@ -147,3 +153,43 @@ def test_a_table_without_a_tensor_is_refused(calibrated: Calibrated) -> None:
 
 def test_one_table_serves_both_flavours(model: onnx.ModelProto, calibrated: Calibrated) -> None:
     assert set(calibrated(model).ranges) == set(tensors_to_observe(model))
+
+
+def test_a_bias_that_dwarfs_its_weights_still_fits(
+    faces: NDArray[np.uint8], calibrated: Calibrated
+) -> None:
+    made = GraphMaker()
+    made.node("Relu", ["stem"], "a")
+    weight = np.random.default_rng(2).normal(0, 0.2, (8, 8, 3, 3)).astype(np.float32)
+    weight[0] = 1e-12
+    bias = np.array([5, *np.zeros(7)], np.float32)
+    operands = ["a", made.constant("weight", weight), made.constant("bias", bias)]
+    made.node("Conv", operands, "b", pads=[1, 1, 1, 1])
+    model = made.close("b", 8)
+    graph, _ = int8_graph(model, calibrated(model), Flavour.CPU)
+    found = answers(graph.SerializeToString(), faces)
+    assert np.abs(found - answers(model.SerializeToString(), faces)).max() < 0.06
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (1,), ()])
+def test_a_bias_of_any_shape_becomes_one_number_a_channel(
+    shape: tuple[int, ...], faces: NDArray[np.uint8], calibrated: Calibrated
+) -> None:
+    model = large_classifier()
+    (hidden,) = (node for node in model.graph.node if node.name == "hidden")
+    (bias,) = (t for t in model.graph.initializer if t.name == hidden.input[2])
+    bias.CopyFrom(numpy_helper.from_array(np.full(shape, 0.3, np.float32), bias.name))
+    graph, _ = int8_graph(model, calibrated(model), Flavour.CPU)
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(graph.SerializeToString(), options)
+    unfused = session.run(["probabilities"], {"pixels": faces})[0]
+    assert np.abs(unfused - answers(model.SerializeToString(), faces)).max() < 0.06
+
+
+def test_a_graph_in_which_nothing_can_be_int8_is_refused(calibrated: Calibrated) -> None:
+    made = GraphMaker()
+    made.nodes.pop()
+    model = made.close("input", 3)
+    with pytest.raises(InputError, match="expected layers with weights"):
+        int8_graph(model, calibrated(residual()), Flavour.GPU)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,44 @@ CHANGES = [
 def test_a_broken_contract_is_named(change: str) -> None:
     with pytest.raises(InputError, match=r"m\.onnx|label 'awe'"):
         read_graph(broken(change).SerializeToString(), "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("network", "5"),
+        ("network", '"../elsewhere"'),
+        ("network", '""'),
+        ("labels", "5"),
+        ("labels", '"neutral"'),
+        ("labels", "[1, 2, 3]"),
+        ("labels", '["happy", "happiness", "sad"]'),
+        ("weights", '"abc"'),
+        ("weights", '{"loss": NaN}'),
+        ("weights", '{"deep": ' + "[" * 5000 + "]" * 5000 + "}"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_metadata_that_no_manifest_takes_is_refused(field: str, text: str) -> None:
+    described = {"network": '"test"', "labels": json.dumps(LABELS), "weights": "{}", field: text}
+    model = residual()
+    written = ", ".join(f'"{name}": {value}' for name, value in described.items())
+    helper.set_model_props(model, {"edgefer": f"{{{written}}}"})
+    with pytest.raises(InputError):
+        read_graph(model.SerializeToString(), "m.onnx")
+
+
+def test_further_outputs_are_read(tmp_path: Path) -> None:
+    model = residual()
+    kind = helper.make_tensor_value_info("flat", TensorProto.FLOAT, ["n", 16])
+    model.graph.output.append(kind)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert graph_from_file(path).outputs == ("probabilities", "flat")
+    kind.type.tensor_type.shape.dim[0].dim_value = 1
+    model.graph.output[1].CopyFrom(kind)
+    with pytest.raises(InputError, match=r"output flat: expected float32 \[n, fixed sizes\]"):
+        read_graph(model.SerializeToString(), "m.onnx")
 
 
 def test_networks_are_found_by_name() -> None:

@@ -11,10 +11,13 @@ import pytest
 from edgefer.bundle import CALIBRATION, CARD, read_bundle
 from edgefer.calibration.table import CalibrationTable
 from edgefer.data.drawn import drawn_faces
+from edgefer.data.faces import FaceSet
 from edgefer.errors import CheckFailed, InputError
 from edgefer.export import parity, pipeline
 from edgefer.export.pipeline import Source, export_bundle, find_source
 from edgefer.manifest import Flavour, Parity, Precision
+from edgefer.runtime.session import load
+from tests.export.graphs import residual
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,34 @@ def test_an_onnx_file_goes_the_same_way(shipped: Source, tmp_path: Path) -> None
     assert export_bundle(source, Precision.FP16).manifest.network == "fer-lite"
     with pytest.raises(InputError, match="expected no --weights"):
         find_source(str(path), "random:0")
+
+
+def test_logits_are_not_taken_for_probabilities(tmp_path: Path) -> None:
+    model = residual(size=24)
+    softmax = model.graph.node.pop()
+    model.graph.node[-1].output[0] = softmax.output[0]
+    path = tmp_path / "LOGITS.ONNX"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="end the graph with a softmax"):
+        export_bundle(find_source(str(path), None), Precision.FP32)
+
+
+def test_further_outputs_go_into_the_bundle(tmp_path: Path) -> None:
+    model = residual(size=24)
+    kind = onnx.helper.make_tensor_value_info("flat", onnx.TensorProto.FLOAT, ["n", 16])
+    model.graph.output.append(kind)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    source = find_source(str(path), None)
+    for precision in Precision:
+        bundle = export_bundle(source, precision, _faces(precision), allow_drawn=True)
+        bundle.write(tmp_path / "m.edgefer")
+        with load(tmp_path / "m.edgefer") as session:
+            assert session.manifest.outputs == ("probabilities", "flat")
+
+
+def _faces(precision: Precision) -> FaceSet | None:
+    return drawn_faces(32) if precision is Precision.INT8 else None
 
 
 def test_a_network_without_weights_of_its_own_asks_for_them(

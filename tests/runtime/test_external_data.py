@@ -59,10 +59,18 @@ def test_is_found_wherever_it_hides(path: tuple[int, ...]) -> None:
             refuse_external_data(model(path, tensor), "cpu.onnx")
 
 
+@pytest.mark.parametrize("beyond", [1 << 32, 1 << 35, 1 << 63], ids=hex)
+def test_a_tag_that_a_parser_would_cut_off_is_refused(beyond: int) -> None:
+    tag, last = 13 << 3 | 2, (1 << 29) - 1
+    refuse_external_data(model((7, 5), varint(last << 3) + varint(0)), "cpu.onnx")
+    with pytest.raises(BundleError, match="expected an ONNX graph"):
+        refuse_external_data(model((7, 5), varint(beyond | tag) + b"\0"), "cpu.onnx")
+
+
 @pytest.mark.parametrize(
     "graph",
-    [b"\x3a", b"\x3a\x05ab", b"\x0b", b"\xff" * 11, b"\x09abc", field(7, b"\x2a\xff")],
-    ids=["no length", "cut off", "group", "long number", "short number", "inside"],
+    [b"\x3a", b"\x3a\x05ab", b"\x0b", b"\xff" * 11, b"\x09abc", field(7, b"\x2a\xff"), b"\x02\x00"],
+    ids=["no length", "cut off", "group", "long number", "short number", "inside", "field 0"],
 )
 def test_what_is_no_protobuf_is_refused(graph: bytes) -> None:
     with pytest.raises(BundleError, match="expected an ONNX graph"):

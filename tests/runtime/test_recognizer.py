@@ -150,6 +150,14 @@ def test_finds_faces_itself(
     assert (large.landmarks is None) == (model is None)
 
 
+def test_a_detector_may_be_a_name(bundle_path: Path, shared: Path) -> None:
+    model = str(shared / "models/yunet_s_640_640.onnx")
+    with Recognizer(str(bundle_path), detector=model, threads=1) as recognizer:
+        assert recognizer.detector.name == "yunet"
+    with pytest.raises(InputError, match="none.onnx: expected a YuNet face detector"):
+        Recognizer(bundle_path, detector="none.onnx")
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("model", [None, "models/yunet_s_640_640.onnx"], ids=["haar", "yunet"])
 def test_sees_a_smile(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,8 @@ def test_the_same_content_is_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "run",
-    [[], "x", 1, {"network": "x"}, {"epochs_done": "two"}, {"epochs_done": None}],
+    [[], "x", 1, {"network": "x"}]
+    + [{"epochs_done": count} for count in ("two", None, math.inf, math.nan)],
     ids=str,
 )
 def test_another_run_description_is_refused(run: Any, tmp_path: Path) -> None:
@@ -64,14 +67,47 @@ def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "w", RUN)
 
 
-@pytest.mark.parametrize("drop", ["weights/0.weight", "averaged/0.weight", "momentum/0.weight"])
-def test_missing_tensors_are_refused(drop: str, tmp_path: Path) -> None:
-    trainer = Trainer(TINY, noise_faces(8), TrainingOptions(epochs=1, batch=8))
-    list(trainer)
-    trainer.save(tmp_path / "c")
-    groups, epochs = load_checkpoint(tmp_path / "c", trainer.run)
-    group, _, member = drop.partition("/")
-    del groups[group][member]
-    save_checkpoint(tmp_path / "c", groups, {**trainer.run, "epochs_done": epochs})
-    with pytest.raises(InputError, match=r"c: expected the tensors of tiny"):
+@pytest.fixture
+def trainer(tmp_path: Path) -> Trainer:
+    """One that has written the checkpoint `c` after one epoch of two."""
+    made = Trainer(TINY, noise_faces(8), TrainingOptions(epochs=2, batch=8))
+    next(iter(made))
+    made.save(tmp_path / "c")
+    return made
+
+
+Groups = dict[str, dict[str, torch.Tensor]]
+
+
+def change(trainer: Trainer, path: Path, how: Callable[[Groups], object], epochs: int = 1) -> None:
+    """Write the checkpoint again with other tensors or epochs."""
+    groups, _ = load_checkpoint(path, trainer.run)
+    how(groups)
+    save_checkpoint(path, groups, {**trainer.run, "epochs_done": epochs})
+
+
+@pytest.mark.parametrize("group", ["weights", "averaged", "momentum"])
+@pytest.mark.parametrize("damage", ["missing", "one number", "transposed"])
+def test_other_tensors_are_refused(
+    trainer: Trainer, group: str, damage: str, tmp_path: Path
+) -> None:
+    name = "8.weight"
+
+    def how(groups: Groups) -> None:
+        tensor = groups[group].pop(name)
+        if damage != "missing":
+            groups[group][name] = torch.zeros(1) if damage == "one number" else tensor.T
+
+    change(trainer, tmp_path / "c", how)
+    with pytest.raises(InputError, match=rf"c: expected the tensors of tiny \(.*{name}"):
         trainer.resume(tmp_path / "c")
+
+
+@pytest.mark.parametrize("epochs", [-2, 3, 99, 10**12])
+def test_epochs_that_cannot_be_done_are_refused(
+    trainer: Trainer, epochs: int, tmp_path: Path
+) -> None:
+    change(trainer, tmp_path / "c", lambda groups: None, epochs)
+    with pytest.raises(InputError, match=rf"c: expected 0 to 2 epochs done, found {epochs}; .*rem"):
+        trainer.resume(tmp_path / "c")
+    assert trainer.epochs_done == 1

@@ -1,0 +1,109 @@
+"""Brings an FP32 graph into the form that the rest of the export reads.
+
+Functions inlined, opset 19, onnxsim, one name for each node and its output, no debugging data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgefer.errors import InputError
+from edgefer.imports import require
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+# The newest that JetPack 6 reads.
+OPSET = 19
+IR_VERSION = 9
+_WEIGHTS = (".weight", ".weights")
+
+
+def tidy(model: ModelProto, name: str) -> ModelProto:
+    """A tidy copy of `model`; InputError names the graph where one of the steps refuses it.
+
+    The model's own metadata is not in it.
+    """
+    onnx = require("onnx", "export")
+    onnxsim = require("onnxsim", "export")
+    try:
+        if model.functions:
+            model = onnx.inliner.inline_local_functions(model)
+        if _opset(model) < OPSET:
+            model = onnx.version_converter.convert_version(model, OPSET)
+        simplified, same = onnxsim.simplify(model)
+    except Exception as error:  # C++ libraries: their exceptions have no common base
+        msg = f"{name}: cannot be brought to opset {OPSET} ({' '.join(str(error).split())[:200]})"
+        raise InputError(msg) from error
+    if not same:
+        msg = f"{name}: onnxsim changed the graph's answers; report this with the network's name"
+        raise InputError(msg)
+    _refuse_control_flow(simplified, name)
+    _store_constants(simplified)
+    simplified.ir_version = IR_VERSION
+    for holder in (simplified, simplified.graph, *simplified.graph.node):
+        del holder.metadata_props[:]
+    for value in (*simplified.graph.value_info, *simplified.graph.initializer):
+        del value.metadata_props[:]
+    _rename(simplified)
+    return simplified
+
+
+def _opset(model: ModelProto) -> int:
+    return max((entry.version for entry in model.opset_import if not entry.domain), default=0)
+
+
+def _refuse_control_flow(model: ModelProto, name: str) -> None:
+    onnx = require("onnx", "export")
+    graphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+    for node in model.graph.node:
+        if any(attribute.type in graphs for attribute in node.attribute):
+            msg = (
+                f"{name}: expected a graph without control flow, found {node.op_type} "
+                f"'{node.name[:80]}'; export the network with its branches fixed"
+            )
+            raise InputError(msg)
+
+
+def _store_constants(model: ModelProto) -> None:
+    """Turn what Constant nodes give into initializers: onnxsim leaves it to them."""
+    from_array = require("onnx", "export").numpy_helper.from_array
+    for node in [node for node in model.graph.node if node.op_type == "Constant"]:
+        evaluator = require("onnx.reference", "export").ReferenceEvaluator(node)
+        (value,) = evaluator.run(None, {})
+        model.graph.initializer.append(from_array(value, node.output[0]))
+        model.graph.node.remove(node)
+
+
+def _rename(model: ModelProto) -> None:
+    """Name each node after its weights or its operator, and its output after the node."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    kept = {value.name for value in (*model.graph.input, *model.graph.output)}
+    taken = weights | kept
+    renamed: dict[str, str] = {}
+    for number, node in enumerate(model.graph.node):
+        node.name = _unique(_wish(node, weights, number), taken)
+        node.doc_string = ""
+        for position, name in enumerate(node.input):
+            node.input[position] = renamed.get(name, name)
+        for position, name in enumerate(node.output):
+            if name and name not in kept:
+                renamed[name] = node.name if position == 0 else f"{node.name}:{position}"
+                node.output[position] = renamed[name]
+    for value in model.graph.value_info:
+        value.name = renamed.get(value.name, value.name)
+
+
+def _wish(node: NodeProto, weights: set[str], number: int) -> str:
+    own = [name for name in node.input if name in weights and name.endswith(_WEIGHTS)]
+    return own[0].rpartition(".")[0] if own else f"{node.op_type.lower()}_{number}"
+
+
+def _unique(wish: str, taken: set[str]) -> str:
+    """`wish`, or with a number where another has that name, as layers that share weights do."""
+    name, count = wish, 1
+    while name in taken:
+        count += 1
+        name = f"{wish}.{count}"
+    taken.add(name)
+    return name
