@@ -17,6 +17,7 @@ _INT8_FLAGS = (
     "asimddp",
     "i8mm",
 )
+_X86 = ("x86_64", "amd64", "i686")
 # Arm's kernel gives numbers (implementer, part): the cores of Jetsons and of common small boards.
 _ARM_CORES = {
     ("0x41", "0xd03"): "Cortex-A53",
@@ -53,6 +54,16 @@ class Machine:
     nvidia_driver: str | None
     jetson: str | None
     l4t: str | None
+
+    @property
+    def adds_int8_exactly(self) -> bool:
+        """False for an x86 without VNNI, or one that does not tell.
+
+        There ONNX Runtime's kernels for unsigned activations and signed weights add pairs of
+        products in 16 bits, which saturate: `fer-lite` lost 2 points of accuracy to that.
+        """
+        x86 = self.architecture.lower() in _X86
+        return not x86 or any("vnni" in name for name in self.int8_instructions)
 
 
 def read_machine(root: Path = Path("/")) -> Machine:

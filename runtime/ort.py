@@ -10,9 +10,9 @@ from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, EdgeferError, MachineError
 from edgefer.golden import Probabilities
 from edgefer.imports import require
+from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Manifest
 from edgefer.runtime.backend import MOST_FACES, Backend, Pixels
-from edgefer.runtime.vnni import adds_exactly
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding, NodeArg, SessionOptions
@@ -85,7 +85,7 @@ def session_options(threads: int | None = None) -> SessionOptions:
     options.log_severity_level = _FATAL_ONLY
     # Or it would take ONNX Runtime's own format too, which nothing here has looked into.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    if not adds_exactly():
+    if not read_machine().adds_int8_exactly:
         # Slower kernels whose sums do not saturate; with VNNI they would take twice the time.
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +65,12 @@ def evaluate(
         "data": faces.name,
     }
     if json:
+        from edgefer.benchmarks.machine import read_setting
+
+        setting = read_setting()
         digest = {"name": faces.name, "faces": len(faces), "sha256": faces.digest()}
-        print_json({**about, "data": digest, "accuracy": found})
+        where = {"device": setting.device(session.backend), **asdict(setting)}
+        print_json({**where, **about, "data": digest, "accuracy": found})
     else:
         _show(about, found)
 

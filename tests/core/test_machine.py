@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,21 @@ def test_this_machine() -> None:
     machine = read_machine()
     assert machine.memory is not None
     assert machine.memory > 1 << 28
+
+
+@pytest.mark.parametrize(
+    ("architecture", "instructions", "exact"),
+    [
+        ("x86_64", (), False),
+        ("AMD64", ("avx_vnni",), True),
+        ("x86_64", ("avx512_vnni",), True),
+        ("x86_64", ("amx_int8",), False),
+        ("aarch64", (), True),
+        ("aarch64", ("asimddp",), True),
+    ],
+)
+def test_an_x86_adds_exactly_if_it_names_vnni(
+    architecture: str, instructions: tuple[str, ...], exact: bool
+) -> None:
+    machine = replace(read_machine(), architecture=architecture, int8_instructions=instructions)
+    assert machine.adds_int8_exactly is exact

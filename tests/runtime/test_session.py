@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from edgefer.bundle import GOLDEN, read_bundle
 from edgefer.errors import BundleError, CheckFailed, InputError, MachineError, MissingDependency
+from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime import session as session_module
-from edgefer.runtime.ort import OnnxRuntime
+from edgefer.runtime.ort import OnnxRuntime, session_options
 from edgefer.runtime.session import Session, load
 
 Pixels = NDArray[np.uint8]
@@ -31,7 +32,8 @@ Change = Callable[[dict[str, bytes]], Path]
 def bare(path: Path, flavour: Flavour, faces: Pixels) -> NDArray[np.float32]:
     """What ONNX Runtime alone answers."""
     graph = read_bundle(path).graph(flavour)
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(graph, session_options(), providers=providers)
     return np.asarray(session.run(["probabilities"], {"pixels": faces})[0])
 
 
@@ -142,6 +144,19 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_kernels_that_do_not_saturate_give_the_answers_of_the_export(
+    monkeypatch: pytest.MonkeyPatch, exported: Path
+) -> None:
+    old = replace(read_machine(), architecture="x86_64", int8_instructions=())
+    monkeypatch.setattr("edgefer.runtime.ort.read_machine", lambda: old)
+    assert session_options().get_session_config_entry("session.x64quantprecision") == "1"
+    path = exported / "fer-lite-int8.edgefer"
+    golden = read_bundle(path).golden()
+    with load(path, threads=1) as session:
+        answers = session.run(golden.faces)
+    np.testing.assert_allclose(answers, golden.expected[Flavour.CPU], atol=1e-4)
+
+
 def test_memory_does_not_grow(session: Session, faces: Pixels) -> None:
     calls = 20_000 if session.size < 16 else 2_000
     batches = [faces[:1], faces[:16]]
