@@ -15,6 +15,7 @@ from edgefer.files import sha256
 from edgefer.golden import Golden
 from edgefer.labels import ORDERS
 from edgefer.manifest import Flavour, HigherPrecision, Manifest, Member, Parity, Precision
+from tests.cli.scenes import FRAMES, TwoFaces
 
 LABELS = ORDERS["ferplus"]
 # What rich, typer and Python itself go by when they print.
@@ -127,3 +128,29 @@ def _answers(graph: bytes, faces: np.ndarray) -> np.ndarray:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"pixels": faces})[0])
+
+
+@pytest.fixture
+def _two_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgefer.runtime.recognizer.find_detector", lambda model: TwoFaces())
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A grey picture in a file whose name has a bracket."""
+    path = tmp_path / "a [grey] one.png"
+    cv2 = pytest.importorskip("cv2")
+    cv2.imwrite(str(path), np.full((80, 100, 3), 120, np.uint8))
+    return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Six frames at 10 a second, every other one black."""
+    path = tmp_path / "clip.avi"
+    cv2 = pytest.importorskip("cv2")
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (100, 80))
+    for number in range(FRAMES):
+        writer.write(np.full((80, 100, 3), 120 * (number % 2), np.uint8))
+    writer.release()
+    return path
