@@ -22,6 +22,7 @@ _NOT_OURS = (
     TypeError,
     ValueError,
     OverflowError,
+    RecursionError,
 )
 
 

@@ -61,6 +61,13 @@ def test_other_files_are_refused(data: bytes, tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "c", RUN)
 
 
+def test_a_run_nested_beyond_what_python_reads_is_refused(tmp_path: Path) -> None:
+    nested = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "c").write_bytes(save({"weights/a": torch.zeros(1)}, {"run": nested}))
+    with pytest.raises(InputError, match=r"c: expected a training checkpoint"):
+        load_checkpoint(tmp_path / "c", RUN)
+
+
 def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
     save_weights(tmp_path / "w", TINY, TINY.build().state_dict(), None)
     with pytest.raises(InputError, match=r"w: expected a training checkpoint"):
