@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefer.errors import BundleError
+from edgefer.errors import BundleError, reason
 from edgefer.files import read_bytes, sha256, write_atomically
 from edgefer.golden import Golden
 from edgefer.manifest import Flavour, Manifest
@@ -93,10 +93,9 @@ def _open(data: bytes) -> Bundle:
     except BundleError:
         raise
     except _ZIP_ERRORS as error:
-        reason = " ".join(str(error).split())[:200]
         msg = (
-            f"expected an edgefer bundle, found a damaged one or another kind of file ({reason}); "
-            "copy or export it again"
+            "expected an edgefer bundle, found a damaged one or another kind of file "
+            f"({reason(error, 200)}); copy or export it again"
         )
         raise BundleError(msg) from error
     written = members.pop(MANIFEST)

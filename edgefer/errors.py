@@ -14,6 +14,11 @@ A message is one line: the thing, what was expected, what was found, what to do.
 from __future__ import annotations
 
 
+def reason(error: BaseException, most: int | None = None) -> str:
+    """What another library's error says, on one line, of at most that many characters."""
+    return " ".join(str(error).split())[:most]
+
+
 class EdgeferError(Exception):
     """Base of everything that edgefer raises on purpose."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from types import ModuleType
 
 from edgefer.errors import MissingDependency
@@ -15,7 +16,8 @@ _NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "1")
 
 def require(module: str, extra: str) -> ModuleType:
     """Import `module`, or raise MissingDependency with the command that installs it."""
-    os.environ.setdefault(*_NO_TELEMETRY)
+    if module not in sys.modules:
+        os.environ.setdefault(*_NO_TELEMETRY)
     try:
         return importlib.import_module(module)
     except ImportError as error:

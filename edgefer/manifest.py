@@ -110,6 +110,32 @@ class Manifest:
     files: dict[str, Member]
     schema: int = SCHEMA
 
+    @property
+    def ranges(self) -> str:
+        """Where the ranges are from, in words."""
+        if not self.calibration:
+            return "none needed"
+        kind = "drawn faces" if self.calibration["drawn"] else "faces"
+        return f"{self.calibration['faces']} {kind} of {self.calibration['data']}"
+
+    @classmethod
+    def bare(cls, network: str, size: int, labels: tuple[Expression, ...]) -> Manifest:
+        """One of FP32 with `probabilities` only, that says nothing of how it was made."""
+        return cls(
+            network=network,
+            size=size,
+            labels=labels,
+            precision=Precision.FP32,
+            outputs=("probabilities",),
+            higher_precision=(),
+            weights={},
+            calibration=None,
+            accuracy=None,
+            parity=(),
+            versions={},
+            files={},
+        )
+
     def to_json(self) -> bytes:
         """Canonical JSON: the same manifest always gives the same bytes."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"

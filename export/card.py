@@ -27,14 +27,10 @@ def card(manifest: Manifest, network_card: str | None) -> str:
         f"| {check.what} | {check.difference:.2g} | {check.limit:g} | {check.agreement:.0%} |"
         for check in manifest.parity
     )
-    ranges = "none needed"
-    if manifest.calibration:
-        kind = "drawn faces" if manifest.calibration["drawn"] else "faces"
-        ranges = f"{manifest.calibration['faces']} {kind} of {manifest.calibration['data']}"
     return f"""{text}
 ## This bundle
 
-Precision {manifest.precision}. Ranges: {ranges}. Left in higher precision:
+Precision {manifest.precision}. Ranges: {manifest.ranges}. Left in higher precision:
 {len(manifest.higher_precision)} nodes, named in the manifest with their reasons.
 
 | parity on drawn faces | largest difference | limit | same winner |

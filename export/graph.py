@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefer.errors import InputError
-from edgefer.export.tidy import IR_VERSION, OPSET, tidy
+from edgefer.errors import InputError, reason
+from edgefer.export.tidy import IR_VERSION, OPSET, opset_of, tidy
 from edgefer.files import read_bytes, sha256
 from edgefer.imports import require
 from edgefer.labels import Expression, parse_expression
@@ -113,14 +113,14 @@ def _parse(data: bytes, name: str) -> ModelProto:
         _refuse_external_data(model, name)
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        msg = f"{name}: ONNX does not accept this graph ({' '.join(str(error).split())[:200]})"
+        msg = f"{name}: ONNX does not accept this graph ({reason(error, 200)})"
         raise InputError(msg) from error
     except Exception as error:
         if isinstance(error, InputError):
             raise
-        msg = f"{name}: expected an ONNX file ({' '.join(str(error).split())[:200]})"
+        msg = f"{name}: expected an ONNX file ({reason(error, 200)})"
         raise InputError(msg) from error
-    opset = max((entry.version for entry in model.opset_import if not entry.domain), default=0)
+    opset = opset_of(model)
     if opset > OPSET or model.ir_version > IR_VERSION:
         msg = (
             f"{name}: opset {opset} and IR version {model.ir_version}; expected at most {OPSET} "
@@ -143,10 +143,10 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
             msg = "labels: expected a list, weights: expected an object"
             raise ValueError(msg)
     except (KeyError, ValueError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
+        broken = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
         msg = (
             f"{name}: expected metadata '{_METADATA}' with JSON that names network, labels and "
-            f"weights: {reason}; the README shows how to add it"
+            f"weights: {broken}; the README shows how to add it"
         )
         raise InputError(msg) from error
     return {"network": network, "labels": labels, "weights": origin}

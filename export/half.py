@@ -49,7 +49,7 @@ class _Halver:
         self.onnx = require("onnx", "export")
         self.view = GraphView(model)
         self.exact = {node.name for node in self.view.nodes if self.view.why_exact(node)}
-        self.floats = _float_activations(model)
+        self.floats = self.view.floats()
         self.given = {tensor.name: tensor for tensor in model.graph.initializer}
         self.kept = {
             name
@@ -108,7 +108,8 @@ class _Halver:
             self.constants[name] = tensor
             return name
         half = f"{name}.fp16" if name in self.kept else name
-        self.constants[half] = self._halved(tensor, half)
+        if half not in self.constants:
+            self.constants[half] = self._halved(tensor, half)
         return half
 
     def _halve_attributes(self, node: NodeProto) -> None:
@@ -125,11 +126,3 @@ class _Halver:
         values = self.onnx.numpy_helper.to_array(tensor).clip(-greatest, greatest)
         made: TensorProto = self.onnx.numpy_helper.from_array(values.astype(np.float16), name)
         return made
-
-
-def _float_activations(model: ModelProto) -> set[str]:
-    onnx = require("onnx", "export")
-    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
-    values = (*inferred.value_info, *inferred.output)
-    kinds = {value.name: value.type.tensor_type.elem_type for value in values}
-    return {name for name, kind in kinds.items() if kind == onnx.TensorProto.FLOAT}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgefer.bundle import CALIBRATION, CARD, GOLDEN, Bundle
 from edgefer.calibration.table import CalibrationTable
 from edgefer.data.faces import FaceSet
-from edgefer.errors import InputError
+from edgefer.errors import InputError, reason
 from edgefer.export.card import card
 from edgefer.export.flavours import int8_graph
 from edgefer.export.graph import SourceGraph, graph_from_file, graph_from_torch
@@ -160,9 +160,9 @@ def _serialized(model: ModelProto, network: str) -> bytes:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        found = " ".join(str(error).split())[:200]
         msg = (
-            f"{network}: an operator of it does not go into this precision yet ({found}); try fp32"
+            f"{network}: an operator of it does not go into this precision yet "
+            f"({reason(error, 200)}); try fp32"
         )
         raise InputError(msg) from error
     data: bytes = model.SerializeToString()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TypeProto
 
 WEIGHTED = ("Conv", "Gemm")
 _READS_PIXELS = "scales the pixels, which are exact before it"
@@ -49,7 +50,7 @@ class GraphView:
     """Who makes and who reads each tensor of a graph, and what its layers cost."""
 
     def __init__(self, model: ModelProto) -> None:
-        onnx = require("onnx", "export")
+        self._model = model
         self.nodes = list(model.graph.node)
         self.constants = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
         self.producer = {name: node for node in self.nodes for name in node.output}
@@ -59,18 +60,29 @@ class GraphView:
                 self.readers[name].append(node)
         self.outputs = {value.name for value in model.graph.output}
         self._tail = self._find_tail()
-        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
-        self._shapes = {
-            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-            for value in (*inferred.value_info, *inferred.output)
-        }
+
+    @cached_property
+    def _inferred(self) -> dict[str, TypeProto.Tensor]:
+        """Type and shape of each activation; not every reader of a graph needs them."""
+        onnx = require("onnx", "export")
+        graph = onnx.shape_inference.infer_shapes(self._model, strict_mode=True).graph
+        values = (*graph.value_info, *graph.output)
+        return {value.name: value.type.tensor_type for value in values}
+
+    def floats(self) -> set[str]:
+        """The activations in FP32."""
+        kind = require("onnx", "export").TensorProto.FLOAT
+        return {name for name, tensor in self._inferred.items() if tensor.elem_type == kind}
 
     def multiply_adds(self, node: NodeProto) -> int:
         """Of one face; 0 for an operator without weights."""
         if node.op_type not in WEIGHTED or node.input[1] not in self.constants:
             return 0
-        pixels = self._shapes[node.output[0]][2:] if node.op_type == "Conv" else []
-        return int(np.prod(self.constants[node.input[1]]) * np.prod(pixels or [1]))
+        cost = int(np.prod(self.constants[node.input[1]]))
+        if node.op_type == "Conv":
+            sides = self._inferred[node.output[0]].shape.dim[2:]
+            cost *= int(np.prod([side.dim_value for side in sides]))
+        return cost
 
     def result(self, node: NodeProto) -> str:
         """The node's output, behind the ReLU that will be fused into it."""

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
+from edgefer.assets import read_asset
 from edgefer.calibration.table import CalibrationTable
 from edgefer.data.faces import FaceSet
 from edgefer.errors import MachineError
@@ -18,18 +18,17 @@ from edgefer.imports import require
 from edgefer.progress import Progress, silent
 from edgefer.zoo.registry import DEFAULT_NETWORK, find_network
 
-_ASSETS = "edgefer.assets"
 GRAPH = f"{DEFAULT_NETWORK}.onnx"
 TABLE = f"{DEFAULT_NETWORK}.calibration.json"
 CARD = f"{DEFAULT_NETWORK}.card.md"
 
 
 def _asset(name: str) -> bytes:
-    file = resources.files(_ASSETS) / name
-    if not file.is_file():
+    data = read_asset(name)
+    if data is None:
         msg = f"{name}: expected in the installed package, not found; install edgefer again"
         raise MachineError(msg)
-    return file.read_bytes()
+    return data
 
 
 def shipped_graph() -> SourceGraph:

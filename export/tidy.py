@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgefer.errors import InputError
+from edgefer.errors import InputError, reason
 from edgefer.imports import require
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def tidy(model: ModelProto, name: str) -> ModelProto:
     try:
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
-        if _opset(model) < OPSET:
+        if opset_of(model) < OPSET:
             model = onnx.version_converter.convert_version(model, OPSET)
         simplified, same = onnxsim.simplify(model)
     except Exception as error:  # C++ libraries: their exceptions have no common base
-        msg = f"{name}: cannot be brought to opset {OPSET} ({' '.join(str(error).split())[:200]})"
+        msg = f"{name}: cannot be brought to opset {OPSET} ({reason(error, 200)})"
         raise InputError(msg) from error
     if not same:
         msg = f"{name}: onnxsim changed the graph's answers; report this with the network's name"
@@ -49,7 +49,8 @@ def tidy(model: ModelProto, name: str) -> ModelProto:
     return simplified
 
 
-def _opset(model: ModelProto) -> int:
+def opset_of(model: ModelProto) -> int:
+    """The version of ONNX's own operators; 0 where the model names none."""
     return max((entry.version for entry in model.opset_import if not entry.domain), default=0)
 
 

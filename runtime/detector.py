@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefer.errors import InputError, MachineError
+from edgefer.errors import InputError, MachineError, reason
 from edgefer.files import read_bytes, sha256, utf8_name
 from edgefer.imports import require
 from edgefer.runtime.backend import Pixels
@@ -85,8 +85,7 @@ class YunetDetector:
             )
             self.find(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:
-            found = " ".join(str(error).split())
-            msg = f"{model}: expected a YuNet face detector, OpenCV refused it ({found})"
+            msg = f"{model}: expected a YuNet face detector, OpenCV refused it ({reason(error)})"
             raise InputError(msg) from error
 
     def find(self, frame: Pixels) -> list[Face]:

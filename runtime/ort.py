@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgefer.bundle import Bundle
-from edgefer.errors import BundleError, EdgeferError, MachineError
+from edgefer.errors import BundleError, EdgeferError, MachineError, reason
 from edgefer.golden import Probabilities
 from edgefer.imports import require
 from edgefer.machine import read_machine
@@ -94,7 +94,7 @@ def session_options(threads: int | None = None) -> SessionOptions:
 def _ours(error: Exception, what: str) -> EdgeferError:
     """The error of ours for one of ONNX Runtime's, with its own message."""
     version = require("onnxruntime", "cpu").__version__
-    found = " ".join(str(error).split())
+    found = reason(error)
     if isinstance(error, MemoryError) or "bad_alloc" in found or "Failed to allocate" in found:
         return MachineError(f"{what}: ONNX Runtime {version} ran out of memory ({found})")
     return BundleError(f"{what}: ONNX Runtime {version} refused it ({found})")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefer.cli.output import JsonOption, facts, note, print_json, progress_bar, show, table
+from edgefer.cli.output import (
+    NO_DATA,
+    JsonOption,
+    facts,
+    note,
+    print_json,
+    progress_bar,
+    show,
+    table,
+)
 from edgefer.errors import EdgeferError, MachineError
 
 if TYPE_CHECKING:
@@ -29,7 +38,7 @@ class Trial:
     @property
     def verdict(self) -> str:
         """The same for a table."""
-        return {True: "runs", False: "does not run", None: "no data"}[self.works]
+        return {True: "runs", False: "does not run", None: NO_DATA}[self.works]
 
 
 @dataclass(frozen=True)
@@ -128,35 +137,20 @@ def _try_backend(backend: type[Backend], bundle: Bundle) -> Trial:
 
 
 def _shipped_graph() -> bytes | None:
-    from importlib.resources import files
-
+    from edgefer.assets import read_asset
     from edgefer.zoo.registry import DEFAULT_NETWORK
 
-    path = files("edgefer.assets") / f"{DEFAULT_NETWORK}.onnx"
-    return path.read_bytes() if path.is_file() else None
+    return read_asset(f"{DEFAULT_NETWORK}.onnx")
 
 
 def _bundle_of(graph: bytes) -> Bundle:
     """The default network as every flavour: enough of a bundle to open a backend with."""
     from edgefer.bundle import Bundle
-    from edgefer.manifest import Flavour, Manifest, Precision
+    from edgefer.manifest import Flavour, Manifest
     from edgefer.zoo.registry import DEFAULT_NETWORK, NETWORKS
 
     network = NETWORKS[DEFAULT_NETWORK]
-    manifest = Manifest(
-        network=network.name,
-        size=network.size,
-        labels=network.labels,
-        precision=Precision.FP32,
-        outputs=("probabilities",),
-        higher_precision=(),
-        weights={},
-        calibration=None,
-        accuracy=None,
-        parity=(),
-        versions={},
-        files={},
-    )
+    manifest = Manifest.bare(network.name, network.size, network.labels)
     return Bundle(manifest, {flavour.member: graph for flavour in Flavour})
 
 

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefer.cli.output import JsonOption, facts, print_json, progress_bar, show, table
+from edgefer.cli.output import (
+    JsonOption,
+    facts,
+    percent,
+    print_json,
+    progress_bar,
+    show,
+    table,
+)
 from edgefer.manifest import Flavour
 
 if TYPE_CHECKING:
     from edgefer.benchmarks.accuracy import Accuracy
 
-_NO_DATA = "no data"
 _COLUMNS = ("expression", "faces", "precision", "recall", "F1")
 # Enough of an expression's name to head a column.
 _HEAD = 3
@@ -86,7 +93,7 @@ def _show(about: dict[str, object], found: Accuracy) -> None:
     ]
     show(facts(figures))
     rows = (
-        (one.label, one.support, _share(one.precision), _share(one.recall), _share(one.f1))
+        (one.label, one.support, percent(one.precision), percent(one.recall), percent(one.f1))
         for one in found.classes
     )
     show(table(_COLUMNS, rows, title="Each expression", numbers=_COLUMNS[1:]))
@@ -94,7 +101,3 @@ def _show(about: dict[str, object], found: Accuracy) -> None:
     confusion = ((label, *row) for label, row in zip(found.labels, found.confusion.tolist()))
     title = "Confusion: a row for each label, a column for each answer"
     show(table(("", *heads), confusion, title=title, numbers=heads))
-
-
-def _share(share: float | None) -> str:
-    return _NO_DATA if share is None else f"{share:.1%}"

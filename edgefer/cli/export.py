@@ -75,16 +75,11 @@ def _show(bundle: Bundle, path: Path, seconds: float) -> None:
     from edgefer.manifest import Flavour
 
     manifest = bundle.manifest
-    calibration = manifest.calibration
-    ranges = "none needed"
-    if calibration:
-        kind = "drawn faces" if calibration["drawn"] else "faces"
-        ranges = f"{calibration['faces']} {kind} of {calibration['data']}"
     rows: list[tuple[str, object]] = [
         ("bundle", path),
         ("network", f"{manifest.network}, {manifest.size}x{manifest.size} pixels"),
         ("precision", manifest.precision),
-        ("ranges", ranges),
+        ("ranges", manifest.ranges),
     ]
     for flavour in Flavour:
         size = manifest.files[flavour.member].size

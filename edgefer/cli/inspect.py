@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgefer.cli.output import JsonOption, facts, one_line, print_json, show, table
+from edgefer.cli.output import NO_DATA, JsonOption, facts, one_line, print_json, show, table
 
 if TYPE_CHECKING:
     from edgefer.bundle import Bundle
     from edgefer.manifest import Manifest
 
-_NO_DATA = "no data"
 _PARITY = ("compared", "faces", "difference", "limit", "same winner", "holds")
 _HIGHER = ("graph", "operator", "runs in", "why", "nodes")
 _FILES = ("file", "bytes", "sha256")
@@ -58,8 +57,8 @@ def _show(path: Path, bundle: Bundle) -> None:
     manifest = bundle.manifest
     show(facts(_summary(path, bundle)))
     show(facts(_flat(manifest.weights), title="Weights"))
-    show(facts(_flat(manifest.calibration or {"ranges": "none needed"}), title="Calibration"))
-    show(facts(_flat(manifest.accuracy or {"measured": _NO_DATA}), title="Accuracy"))
+    show(facts(_flat(manifest.calibration or {"ranges": manifest.ranges}), title="Calibration"))
+    show(facts(_flat(manifest.accuracy or {"measured": NO_DATA}), title="Accuracy"))
     show(table(_PARITY, _parity_rows(manifest), title="Parity", numbers=_PARITY[1:5]))
     show(table(_HIGHER, _higher_rows(manifest), title="Left in higher precision"))
     files = ((name, f"{file.size:,}", file.sha256) for name, file in manifest.files.items())
@@ -89,7 +88,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object
         elif isinstance(item, list):
             yield f"{prefix}{key}", ", ".join(map(str, item))
         else:
-            yield f"{prefix}{key}", _NO_DATA if item is None else item
+            yield f"{prefix}{key}", NO_DATA if item is None else item
 
 
 def _parity_rows(manifest: Manifest) -> Iterator[tuple[object, ...]]:

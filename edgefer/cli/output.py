@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+NO_DATA = "no data"  # never 0
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")
 ]
@@ -28,6 +30,11 @@ JsonOption = Annotated[
 def one_line(text: str) -> str:
     """`text` folded to one line; what could steer a terminal becomes a question mark."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 0 to 1 as per cent; None is no data."""
+    return NO_DATA if share is None else f"{share:.{digits}%}"
 
 
 def print_json(document: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgefer.cli.output import JsonOption, facts, note, print_json, progress_bar, show
+from edgefer.cli.output import JsonOption, facts, note, percent, print_json, progress_bar, show
 from edgefer.machine import MOST_THREADS
 from edgefer.training.options import TrainingOptions
 
@@ -153,7 +153,7 @@ def _run(trainer: Trainer, checkpoint: Path) -> list[Epoch]:
             trainer.save(checkpoint)
             saved = epoch.number
             history.append(epoch)
-            accuracy = _share(epoch.accuracy)
+            accuracy = percent(epoch.accuracy, 2)
             note(f"epoch {saved} of {epochs}: loss {epoch.loss:.4f}, accuracy {accuracy}")
     except KeyboardInterrupt:
         if saved:
@@ -187,12 +187,8 @@ def _show(document: dict[str, Any]) -> None:
                 ("sha256", document["sha256"]),
                 ("trained on", f"{data['faces']} faces of {data['name']}{left_out}"),
                 ("measured on", measured),
-                ("accuracy", _share(document["accuracy"])),
+                ("accuracy", percent(document["accuracy"], 2)),
                 ("took", f"{document['seconds']:.0f} s"),
             ]
         )
     )
-
-
-def _share(share: float | None) -> str:
-    return "no data" if share is None else f"{share:.2%}"

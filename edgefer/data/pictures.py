@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefer.data.faces import Pixels
-from edgefer.errors import InputError
+from edgefer.errors import InputError, reason
 from edgefer.files import read_bytes
 from edgefer.imports import require
 
@@ -26,7 +26,7 @@ def decode_picture(data: bytes, name: str) -> Pixels:
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        msg = f"{name}: OpenCV cannot decode this picture ({' '.join(str(error).split())})"
+        msg = f"{name}: OpenCV cannot decode this picture ({reason(error)})"
         raise InputError(msg) from error
     if picture is None:
         msg = f"{name}: expected a picture, found {len(data):,} bytes that OpenCV cannot decode"

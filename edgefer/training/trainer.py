@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from edgefer.data.faces import FaceSet
-from edgefer.errors import CheckFailed, InputError
+from edgefer.errors import CheckFailed, InputError, reason
 from edgefer.progress import Progress, silent
 from edgefer.training.augment import augment
 from edgefer.training.checkpoint import load_checkpoint, save_checkpoint
@@ -198,7 +198,7 @@ class Trainer:
                 momentum = torch.empty_like(parameter).copy_(stored)
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
         except (KeyError, RuntimeError) as error:
-            detail = " ".join(str(error).split())[:300]
+            detail = reason(error, 300)
             msg = f"{path}: expected the tensors of {self.run['network']} ({detail})"
             raise InputError(msg) from error
         self.epochs_done = epochs_done

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from edgefer.errors import InputError
+from edgefer.errors import InputError, reason
 from edgefer.files import read_bytes, sha256, write_atomically
 from edgefer.zoo.registry import Network
 
@@ -64,7 +64,7 @@ def load_network(network: Network, source: str) -> tuple[nn.Module, dict[str, An
     try:
         module.load_state_dict(weights.tensors)
     except RuntimeError as error:
-        detail = " ".join(str(error).split())[:300]
+        detail = reason(error, 300)
         msg = f"{path}: the tensors are not those of {network.name} ({detail})"
         raise InputError(msg) from error
     return module.eval(), weights.origin

@@ -10,7 +10,7 @@ import numpy as np
 from edgefer.bundle import Bundle
 from edgefer.golden import Probabilities
 from edgefer.labels import ORDERS, Expression
-from edgefer.manifest import Flavour, Manifest, Precision
+from edgefer.manifest import Flavour, Manifest
 from edgefer.runtime.backend import Backend, Pixels
 from edgefer.runtime.session import Session
 
@@ -42,20 +42,7 @@ def session_of(
     function: Callable[[Pixels], Probabilities], labels: tuple[Expression, ...] = LABELS
 ) -> Session:
     """A session that answers with `function`."""
-    manifest = Manifest(
-        network="function",
-        size=SIZE,
-        labels=labels,
-        precision=Precision.FP32,
-        outputs=("probabilities",),
-        higher_precision=(),
-        weights={},
-        calibration=None,
-        accuracy=None,
-        parity=(),
-        versions={},
-        files={},
-    )
+    manifest = Manifest.bare("function", SIZE, labels)
     return Session(Bundle(manifest, {}), FunctionBackend(function), Flavour.CPU, "for a test")
 
 

@@ -18,7 +18,7 @@ from edgefer.bundle import CALIBRATION, CARD, GOLDEN, MANIFEST, Bundle, _open, r
 from edgefer.errors import BundleError, InputError
 from edgefer.files import sha256
 from edgefer.labels import ORDERS
-from edgefer.manifest import Flavour, Manifest, Member, Precision
+from edgefer.manifest import Flavour, Manifest, Member
 
 MEMBERS = {
     "gpu.onnx": b"the GPU's graph",
@@ -31,20 +31,8 @@ MEMBERS = {
 
 def manifest_of(members: dict[str, bytes]) -> Manifest:
     """A manifest that names these members."""
-    return Manifest(
-        network="tiny",
-        size=8,
-        labels=ORDERS["ferplus"],
-        precision=Precision.FP32,
-        outputs=("probabilities",),
-        higher_precision=(),
-        weights={},
-        calibration=None,
-        accuracy=None,
-        parity=(),
-        versions={},
-        files={name: Member(sha256(data), len(data)) for name, data in members.items()},
-    )
+    files = {name: Member(sha256(data), len(data)) for name, data in members.items()}
+    return replace(Manifest.bare("tiny", 8, ORDERS["ferplus"]), files=files)
 
 
 BUNDLE = Bundle(manifest_of(MEMBERS), MEMBERS)

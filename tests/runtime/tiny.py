@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -75,18 +76,11 @@ def tiny_bundle(
     golden = Golden(faces, answers, dict.fromkeys(Flavour, answers), dict.fromkeys(Flavour, 1e-4))
     members = {flavour.member: graph or usual for flavour in Flavour}
     members |= {GOLDEN: golden.to_npz(), CARD: b"# tiny\n"}
-    manifest = Manifest(
-        network="tiny",
-        size=SIZE,
-        labels=LABELS,
+    manifest = replace(
+        Manifest.bare("tiny", SIZE, LABELS),
         precision=precision,
         outputs=outputs,
-        higher_precision=(),
         weights={"source": "test"},
-        calibration=None,
-        accuracy=None,
-        parity=(),
-        versions={},
         files={name: Member(sha256(data), len(data)) for name, data in members.items()},
     )
     return Bundle(manifest, members)
