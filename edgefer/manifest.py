@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -93,7 +93,8 @@ class Manifest:
     """Everything that a bundle says of itself.
 
     `weights`, `calibration` and `accuracy` are JSON objects as their makers wrote them;
-    `calibration` is None where no range was needed, `accuracy` None for "no data".
+    `calibration` is None where no range was needed, `accuracy` None for "no data". `variant` is
+    what was chosen of the network: its size, the parts left out, the order of its scales.
     """
 
     network: str
@@ -108,6 +109,7 @@ class Manifest:
     parity: tuple[Parity, ...]
     versions: dict[str, str]
     files: dict[str, Member]
+    variant: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 
     @property
@@ -202,6 +204,8 @@ def _parse(fields: dict[str, Any]) -> Manifest:
             name: Member(_typed(entry["sha256"], str), _positive(entry["size"]))
             for name, entry in fields["files"].items()
         },
+        # the first bundles had none
+        variant=_typed(fields.get("variant", {}), dict),
     )
 
 

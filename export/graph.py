@@ -18,13 +18,14 @@ from edgefer.errors import InputError, reason
 from edgefer.export.tidy import IR_VERSION, OPSET, opset_of, tidy
 from edgefer.files import read_bytes, sha256
 from edgefer.imports import require
-from edgefer.labels import Expression, parse_expression
+from edgefer.labels import Expression, parse_labels
 from edgefer.manifest import json_object
 from edgefer.zoo.registry import Network
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
-    from torch import nn
+
+    from edgefer.zoo.network import FaceNetwork
 
 INPUT, OUTPUT = "pixels", "probabilities"
 _METADATA = "edgefer"
@@ -35,7 +36,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class SourceGraph:
-    """An FP32 graph that keeps the contract; `origin` says where its weights are from."""
+    """An FP32 graph that keeps the contract; `origin` says where its weights are from.
+
+    `variant` is what was chosen of the network, as `Network.variant` has it.
+    """
 
     network: str
     size: int
@@ -43,6 +47,7 @@ class SourceGraph:
     outputs: tuple[str, ...]
     data: bytes
     origin: dict[str, Any]
+    variant: dict[str, Any]
 
     @property
     def sha256(self) -> str:
@@ -50,8 +55,8 @@ class SourceGraph:
         return sha256(self.data)
 
 
-def graph_from_torch(network: Network, module: nn.Module, origin: dict[str, Any]) -> SourceGraph:
-    """Export `module` (logits, in eval mode) with the pixel input in front and softmax behind."""
+def graph_from_torch(network: Network, module: FaceNetwork, origin: dict[str, Any]) -> SourceGraph:
+    """Export `module` (in eval mode) with the pixel input in front and its fusion behind."""
     torch = require("torch", "torch")
     require("onnxscript", "torch")
     contract = require("edgefer.zoo.contract", "torch")
@@ -61,21 +66,23 @@ def graph_from_torch(network: Network, module: nn.Module, origin: dict[str, Any]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations, not the user's
         program = torch.onnx.export(
-            contract.PixelsToProbabilities(network, module).eval(),
+            contract.PixelsToAnswers(network, module).eval(),
             (example,),
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=list(module.outputs),
             dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
             verbose=False,
         )
     model = tidy(program.model_proto, network.name)
-    described = {
+    described: dict[str, Any] = {
         "network": network.name,
         "labels": [str(label) for label in network.labels],
         "weights": origin,
     }
+    if network.variant:
+        described["variant"] = network.variant
     onnx = require("onnx", "export")
     onnx.helper.set_model_props(model, {_METADATA: json.dumps(described, sort_keys=True)})
     return read_graph(model.SerializeToString(), network.name)
@@ -98,11 +105,15 @@ def read_graph(data: bytes, name: str) -> SourceGraph:
     """Check the bytes of a tidy graph against the contract; InputError says where they break it."""
     model = _parse(data, name)
     described = _description(model, name)
-    labels = _labels(described["labels"], name)
+    try:
+        labels = parse_labels(described["labels"])
+    except InputError as error:
+        msg = f"{name}: {error}"
+        raise InputError(msg) from error
     size = _check_contract(model, name, len(labels))
     outputs = tuple(str(value.name) for value in model.graph.output)
-    network, origin = described["network"], described["weights"]
-    return SourceGraph(network, size, labels, outputs, data, origin)
+    network, origin, variant = (described[key] for key in ("network", "weights", "variant"))
+    return SourceGraph(network, size, labels, outputs, data, origin, variant)
 
 
 def _parse(data: bytes, name: str) -> ModelProto:
@@ -139,8 +150,9 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
         if not (isinstance(network, str) and _NAME.fullmatch(network)):
             msg = f"network {network!r:.80}: expected letters, digits, '.', '_' and '-'"
             raise ValueError(msg)
-        if not (isinstance(labels, list) and isinstance(origin, dict)):
-            msg = "labels: expected a list, weights: expected an object"
+        variant = described.get("variant", {})
+        if not (isinstance(origin, dict) and isinstance(variant, dict)):
+            msg = "weights and variant: expected objects"
             raise ValueError(msg)
     except (KeyError, ValueError) as error:
         broken = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
@@ -149,15 +161,7 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
             f"weights: {broken}; the README shows how to add it"
         )
         raise InputError(msg) from error
-    return {"network": network, "labels": labels, "weights": origin}
-
-
-def _labels(names: list[Any], name: str) -> tuple[Expression, ...]:
-    labels = tuple(parse_expression(str(label)) for label in names)
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        msg = f"{name}: expected two labels or more, all different, found {', '.join(labels)}"
-        raise InputError(msg)
-    return labels
+    return {"network": network, "labels": labels, "weights": origin, "variant": variant}
 
 
 def _check_contract(model: ModelProto, name: str, labels: int) -> int:

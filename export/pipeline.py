@@ -35,7 +35,7 @@ from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision, Manifest, Member, Parity, Precision
 from edgefer.progress import Progress, silent
 from edgefer.versions import installed
-from edgefer.zoo.registry import DEFAULT_NETWORK, find_network
+from edgefer.zoo.registry import DEFAULT_NETWORK, UNCHANGED, Choices, find_network
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -62,26 +62,30 @@ class _Graphs:
     higher: tuple[HigherPrecision, ...]
 
 
-def find_source(what: str, weights: str | None) -> Source:
+def find_source(what: str, weights: str | None, choices: Choices = UNCHANGED) -> Source:
     """The source for a network's name or an ONNX file; `weights` is a file or random:SEED.
 
-    Raises InputError where there is no such network or file, or its weights are missing.
+    Raises InputError where there is no such network or file, its weights are missing, or were
+    made for other choices.
     """
     if what.lower().endswith(".onnx"):
-        if weights:
-            msg = f"{what}: an ONNX file has its weights; expected no --weights, found {weights}"
+        if weights or choices != UNCHANGED:
+            msg = (
+                f"{what}: an ONNX file has its weights and its form: expected neither, "
+                f"found {weights or choices}"
+            )
             raise InputError(msg)
         return Source(graph_from_file(Path(what)))
     network = find_network(what)
-    if weights is None and what == DEFAULT_NETWORK:
+    if weights is None and what == DEFAULT_NETWORK and network.varied(choices) == network:
         return Source(shipped_graph(), table=shipped_table(), card=shipped_card())
     if weights is None:
         msg = f"{what}: no weights ship with it; give --weights FILE or --weights random:SEED"
         raise InputError(msg)
-    module, origin = require("edgefer.zoo.weights", "torch").load_network(network, weights)
-    graph = graph_from_torch(network, module, origin)
-    faces = golden_faces(network.size)
-    eager = require("edgefer.zoo.contract", "torch").answers(network, module, faces)
+    loaded = require("edgefer.zoo.weights", "torch").load_network(network, weights, choices)
+    graph = graph_from_torch(*loaded)
+    faces = golden_faces(graph.size)
+    eager, *_ = require("edgefer.zoo.contract", "torch").answers(*loaded[:2], faces)
     found = answers(graph.data, faces)
     check = compare("FP32 graph against torch", found, eager, LIMITS[Precision.FP32])
     require_parity((check,))
@@ -206,6 +210,7 @@ def _assemble(
         precision=precision,
         outputs=source.graph.outputs,
         higher_precision=graphs.higher,
+        variant=source.graph.variant,
         weights=source.graph.origin,
         calibration=table.provenance() if table else None,
         accuracy=None,

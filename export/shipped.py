@@ -49,9 +49,7 @@ def shipped_card() -> str:
 def make_assets(weights: Path, faces: FaceSet, folder: Path, progress: Progress = silent) -> None:
     """Write graph and ranges of the default network beside its weights. Needs torch."""
     loader = require("edgefer.zoo.weights", "torch")
-    network = find_network(DEFAULT_NETWORK)
-    module, origin = loader.load_network(network, str(weights))
-    graph = graph_from_torch(network, module, origin)
+    graph = graph_from_torch(*loader.load_network(find_network(DEFAULT_NETWORK), str(weights)))
     table = calibrate(graph, faces, progress)
     write_atomically(folder / GRAPH, graph.data)
     write_atomically(folder / TABLE, table.to_json())

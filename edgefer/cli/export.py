@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefer.cli.broken import SkipBrokenOption, note_left_out
+from edgefer.cli.choices import ScaleOrderOption, SizeOption, WithoutOption, read_choices
 from edgefer.cli.output import JsonOption, facts, print_json, progress_bar, show
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ def export(
     allow_drawn: Annotated[
         bool, typer.Option("--allow-drawn", help="Let `--calibration synthetic` set the ranges.")
     ] = False,
+    size: SizeOption = None,
+    without: WithoutOption = None,
+    scale_order: ScaleOrderOption = None,
+    skip_broken: SkipBrokenOption = False,
     output: Annotated[
         Path | None, typer.Option(help="The bundle; NETWORK-PRECISION.edgefer by default.")
     ] = None,
@@ -41,6 +47,7 @@ def export(
       edgefer export --precision int8
       edgefer export --weights mine.safetensors --calibration folder:faces
     """
+    from edgefer.data.broken import Broken
     from edgefer.errors import InputError
     from edgefer.export.pipeline import export_bundle, find_source
     from edgefer.files import check_writable
@@ -50,23 +57,25 @@ def export(
     if calibration and wanted is not Precision.INT8:
         msg = f"--calibration {calibration}: only int8 has ranges, found --precision {wanted}"
         raise InputError(msg)
+    choices = read_choices(size, without, scale_order)
     if output is not None:
         check_writable(output)
-    started = time.perf_counter()
+    started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress:
         faces = None
         if calibration:
             from edgefer.data.source import read_data
 
-            faces = read_data(calibration, "train")
-        source = find_source(network, weights)
+            faces = read_data(calibration, "train", broken, progress)
+        source = find_source(network, weights, choices)
         bundle = export_bundle(source, wanted, faces, allow_drawn=allow_drawn, progress=progress)
         path = output or Path(f"{source.graph.network}-{wanted}.edgefer")
         bundle.write(path)
     seconds = time.perf_counter() - started
+    note_left_out(broken)
     if json:
         fields = {"path": path, "id": bundle.id, "seconds": seconds, "manifest": bundle.manifest}
-        print_json(fields)
+        print_json({**fields, "left_out": broken.left_out})
     else:
         _show(bundle, path, seconds)
 

@@ -72,6 +72,7 @@ def _summary(path: Path, bundle: Bundle) -> list[tuple[str, object]]:
         ("bundle", path),
         ("id", bundle.id),
         ("network", manifest.network),
+        *_flat(manifest.variant),
         ("precision", manifest.precision),
         ("input", f"uint8 [N, {manifest.size}, {manifest.size}, 3], RGB"),
         ("labels", ", ".join(manifest.labels)),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgefer.zoo.cost import Cost
     from edgefer.zoo.registry import Network
 
-_COLUMNS = ("network", "parameters", "multiply-adds", "input", "labels", "what it is")
+_COLUMNS = ("network", "parameters", "multiply-adds", "input", "outputs", "what it is")
 _UNKNOWN = "needs torch"
 
 
@@ -30,7 +30,7 @@ def models(json: JsonOption = False) -> None:
         print_json({"networks": [_document(network, cost) for network, cost in costs]})
     else:
         rows = (_row(network, cost) for network, cost in costs)
-        show(table(_COLUMNS, rows, numbers=_COLUMNS[1:5]))
+        show(table(_COLUMNS, rows, numbers=_COLUMNS[1:4]))
 
 
 def _cost(network: Network) -> Cost | None:
@@ -49,8 +49,15 @@ def _cost(network: Network) -> Cost | None:
 def _row(network: Network, cost: Cost | None) -> tuple[object, ...]:
     parameters = _UNKNOWN if cost is None else _millions(cost.parameters)
     multiply_adds = _UNKNOWN if cost is None else _millions(cost.multiply_adds)
-    size = f"{network.size}x{network.size}"
-    return network.name, parameters, multiply_adds, size, len(network.labels), network.summary
+    outputs = {"probabilities": len(network.labels)} if cost is None else cost.outputs
+    return (
+        network.name,
+        parameters,
+        multiply_adds,
+        f"{network.size}x{network.size}",
+        ", ".join(f"{count} {name}" for name, count in outputs.items()),
+        network.summary,
+    )
 
 
 def _document(network: Network, cost: Cost | None) -> dict[str, object]:
@@ -63,7 +70,11 @@ def _document(network: Network, cost: Cost | None) -> dict[str, object]:
         "parameters": None if cost is None else cost.parameters,
         "multiply_adds": None if cost is None else cost.multiply_adds,
         "size": network.size,
+        "size_step": network.step or None,
         "labels": network.labels,
+        "outputs": None if cost is None else cost.outputs,
+        "can_leave_out": network.parts,
+        "scale_order": network.scale_order,
     }
 
 

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from edgefer.data.faces import FaceSet
@@ -124,8 +123,8 @@ class Trainer:
             faces = augment(self.pixel_input(pixels), self.options.augmentation, random)
         targets = self.targets[rows].to(self.device)
         with self._half_precision():
-            logits = self.module(faces.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(logits.float(), targets)
+            heads = self.module(faces.contiguous(memory_format=torch.channels_last))
+        loss = self.module.loss(heads, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -162,7 +161,8 @@ class Trainer:
         hits = 0
         for start in range(0, len(pixels), _EVALUATION_BATCH):
             part = torch.from_numpy(pixels[start : start + _EVALUATION_BATCH]).to(self.device)
-            answers = self.averaged(self.pixel_input(part)).argmax(dim=1).cpu().numpy()
+            found, *_ = self.averaged.answers(self.averaged(self.pixel_input(part)))
+            answers = found.argmax(dim=1).cpu().numpy()
             hits += int((answers == classes[start : start + _EVALUATION_BATCH]).sum())
         return hits / len(pixels)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgefer.zoo.network import FaceNetwork
 from edgefer.zoo.registry import Network, PixelScale
 
 
@@ -33,21 +34,25 @@ class PixelInput(nn.Module):
         return functional.conv2d(planes, self.weights, self.bias)
 
 
-class PixelsToProbabilities(nn.Module):
-    """A network with its pixel input in front and softmax behind."""
+class PixelsToAnswers(nn.Module):
+    """A network with its pixel input in front and its fusion behind: what is exported."""
 
-    def __init__(self, network: Network, logits: nn.Module) -> None:
+    def __init__(self, network: Network, module: FaceNetwork) -> None:
         super().__init__()
         self.pixel_input = PixelInput(network.scale)
-        self.logits = logits
+        self.network = module
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [n, size, size, 3] RGB to float32 [n, labels]; each row adds up to 1."""
-        return torch.softmax(self.logits(self.pixel_input(pixels)), dim=1)
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """uint8 [n, size, size, 3] RGB to the network's outputs, probabilities first."""
+        return self.network.answers(self.network(self.pixel_input(pixels)))
 
 
 @torch.inference_mode()
-def answers(network: Network, logits: nn.Module, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What torch itself answers to faces uint8 [n, size, size, 3]: float32 [n, labels]."""
-    whole = PixelsToProbabilities(network, logits).eval()
-    return np.asarray(whole(torch.from_numpy(faces)).numpy(), dtype=np.float32)
+def answers(
+    network: Network, module: FaceNetwork, faces: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], ...]:
+    """What torch itself answers to faces uint8 [n, size, size, 3]: each output, float32."""
+    whole = PixelsToAnswers(network, module).eval()
+    return tuple(
+        np.asarray(output.numpy(), dtype=np.float32) for output in whole(torch.from_numpy(faces))
+    )

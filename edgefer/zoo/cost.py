@@ -12,10 +12,14 @@ from edgefer.zoo.registry import Network
 
 @dataclass(frozen=True)
 class Cost:
-    """Numbers of learned parameters, and of multiply-adds for one face."""
+    """Numbers of learned parameters, and of multiply-adds for one face.
+
+    `outputs` is how many numbers each output of the graph has for one face.
+    """
 
     parameters: int
     multiply_adds: int
+    outputs: dict[str, int]
 
 
 def cost_of(network: Network) -> Cost:
@@ -28,6 +32,7 @@ def cost_of(network: Network) -> Cost:
         face = torch.empty(1, len(network.scale.weights), network.size, network.size)
         counter = FlopCounterMode(display=False)
         with counter:
-            module(face)
+            answers = module.answers(module(face))
     parameters = sum(parameter.numel() for parameter in module.parameters())
-    return Cost(parameters, counter.get_total_flops() // 2)
+    outputs = {name: answer.shape[1] for name, answer in zip(module.outputs, answers)}
+    return Cost(parameters, counter.get_total_flops() // 2, outputs)

@@ -10,32 +10,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from edgefer.zoo.network import FaceNetwork
+from edgefer.zoo.registry import Network
+from edgefer.zoo.resnet import BasicBlock
+
 STEM = 32
 WIDTHS = (64, 128, 192)
 DROPOUT = 0.2
 
 
-class ResidualBlock(nn.Module):
-    """relu(bn(conv(relu(bn(conv(x))))) + shortcut(x)); key names are torchvision's BasicBlock's."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.downsample = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[n, inputs, h, w] to [n, outputs, h / stride, w / stride]."""
-        out = torch.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        return torch.relu(out + self.downsample(x))
-
-
-class FerLite(nn.Module):
+class FerLite(FaceNetwork):
     """Grey float32 [n, 1, 48, 48] to logits float32 [n, classes]."""
 
     def __init__(self, classes: int) -> None:
@@ -44,7 +28,7 @@ class FerLite(nn.Module):
         self.bn1 = nn.BatchNorm2d(STEM)
         widths = (STEM, *WIDTHS)
         self.layers = nn.Sequential(
-            *(ResidualBlock(a, b, 2) for a, b in zip(widths, widths[1:], strict=False))
+            *(BasicBlock(a, b, 2) for a, b in zip(widths, widths[1:], strict=False))
         )
         self.dropout = nn.Dropout(DROPOUT)
         self.fc = nn.Linear(widths[-1], classes)
@@ -57,6 +41,6 @@ class FerLite(nn.Module):
         return logits
 
 
-def build(classes: int) -> nn.Module:
-    """The network for `classes` expressions, with fresh random weights."""
-    return FerLite(classes)
+def build(network: Network) -> FaceNetwork:
+    """The network with fresh random weights."""
+    return FerLite(len(network.labels))

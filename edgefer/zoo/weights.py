@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -14,23 +14,41 @@ from torch import Tensor, nn
 
 from edgefer.errors import InputError, reason
 from edgefer.files import read_bytes, sha256, write_atomically
-from edgefer.zoo.registry import Network
+from edgefer.zoo.network import FaceNetwork
+from edgefer.zoo.registry import UNCHANGED, Choices, Network
 
 FORMAT = "edgefer-weights-1"
 _LIMIT = 2 << 30
 _RANDOM = "random:"
 _SEED_DIGITS = 18
+# what the metadata says in JSON, and what it means where it says nothing
+_DESCRIBED = {"labels": "null", "variant": "{}", "training": "null"}
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict, with where it came from: `origin` goes into the manifest."""
+    """A state dict for `network` as it was trained; `origin` goes into the manifest.
 
+    `headless` says that what depends on the labels is not in it, as in pre-trained weights.
+    """
+
+    network: Network
     tensors: dict[str, Tensor]
+    origin: dict[str, Any]
+    headless: bool
+
+
+class Loaded(NamedTuple):
+    """A network as its weights have it, in eval mode, and where the weights are from."""
+
+    network: Network
+    module: FaceNetwork
     origin: dict[str, Any]
 
 
-def save_weights(path: Path, network: Network, tensors: dict[str, Tensor], training: Any) -> None:
+def save_weights(
+    path: Path, network: Network, tensors: dict[str, Tensor], training: Any, headless: bool = False
+) -> None:
     """Write `tensors` for `network`; `training` (JSON) says how they were made."""
     metadata = {
         "format": FORMAT,
@@ -38,6 +56,10 @@ def save_weights(path: Path, network: Network, tensors: dict[str, Tensor], train
         "labels": json.dumps([str(label) for label in network.labels]),
         "training": json.dumps(training, sort_keys=True),
     }
+    if network.variant:
+        metadata["variant"] = json.dumps(network.variant, sort_keys=True)
+    if headless:
+        metadata["headless"] = "true"
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, canonical(save(plain, metadata)))
 
@@ -50,33 +72,52 @@ def canonical(data: bytes) -> bytes:
     return len(padded).to_bytes(8, "little") + padded + data[8 + length :]
 
 
-def load_network(network: Network, source: str) -> tuple[nn.Module, dict[str, Any]]:
-    """`network` with the weights of `source` (a file, or random:SEED), in eval mode; the origin.
+def load_network(network: Network, source: str, choices: Choices = UNCHANGED) -> Loaded:
+    """`network` with the weights of `source` (a file, or random:SEED), in eval mode.
 
-    Raises InputError where the file is not safetensors, or holds another network's weights.
+    A file says for which labels and variant it was made; with random weights the choices do.
+    Raises InputError where the file is not safetensors, holds another network's weights, or was
+    made for other choices.
     """
     if source.startswith(_RANDOM):
-        module = _random(network, source)
-        return module, {"source": source, "sha256": None, "training": None}
-    path = Path(source)
-    weights = read_weights(path, network)
-    module = network.build()
+        chosen = network.varied(choices)
+        origin = {"source": source, "sha256": None, "training": None}
+        return Loaded(chosen, _random(chosen, source), origin)
+    weights = read_weights(Path(source), network)
+    if weights.headless:
+        msg = (
+            f"{source}: pre-trained weights without a classifier; train one first: "
+            f"edgefer train {network.name} --weights {source} --data DATA"
+        )
+        raise InputError(msg)
+    made_for, asked = weights.network, weights.network.varied(choices)
+    if asked != made_for:
+        found = {**made_for.variant, "labels": ", ".join(made_for.labels)}
+        msg = f"{source}: made for {found}; leave out the options that ask for another"
+        raise InputError(msg)
+    module = made_for.build()
+    load_tensors(module, weights.tensors, source)
+    return Loaded(made_for, module.eval(), weights.origin)
+
+
+def load_tensors(module: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
+    """Load a whole state dict; InputError names the file and the tensors that do not fit."""
     try:
-        module.load_state_dict(weights.tensors)
+        module.load_state_dict(tensors)
     except RuntimeError as error:
-        detail = reason(error, 300)
-        msg = f"{path}: the tensors are not those of {network.name} ({detail})"
+        msg = f"{name}: the tensors are not those of the network ({reason(error, 300)})"
         raise InputError(msg) from error
-    return module.eval(), weights.origin
 
 
 def read_weights(path: Path, network: Network) -> Weights:
-    """The tensors of a weights file that was made for `network`."""
+    """The tensors of a weights file that was made for `network`, whatever its labels."""
     data = read_bytes(path, "weights in safetensors", _LIMIT)
     try:
         tensors = load(data)
     except SafetensorError as error:
-        hint = "pickles are refused; save as safetensors" if _looks_pickled(data) else str(error)
+        hint = f"{error}"
+        if _looks_pickled(data):
+            hint = f"a pickle: edgefer convert {network.name} {path} makes one of it"
         msg = f"{path}: expected weights in safetensors ({hint})"
         raise InputError(msg) from error
     metadata = read_metadata(data)
@@ -84,16 +125,16 @@ def read_weights(path: Path, network: Network) -> Weights:
         found = metadata.get("network", "no network named in it")
         msg = f"{path}: expected weights of {network.name}, found {found}"
         raise InputError(msg)
-    if metadata.get("labels") != json.dumps([str(label) for label in network.labels]):
-        labels = ", ".join(network.labels)
-        msg = f"{path}: expected the labels {labels}, found {metadata.get('labels')}"
-        raise InputError(msg)
     try:
-        training = json.loads(metadata.get("training", "null"))
-    except (ValueError, RecursionError) as error:
-        msg = f"{path}: expected JSON in the metadata's 'training' ({error})"
+        labels, variant, training = (
+            json.loads(metadata.get(key, default)) for key, default in _DESCRIBED.items()
+        )
+        made_for = network.varied(Choices.from_json(labels, variant))
+    except (ValueError, RecursionError, InputError) as error:
+        msg = f"{path}: expected labels, variant and training in its metadata ({error})"
         raise InputError(msg) from error
-    return Weights(tensors, {"source": path.name, "sha256": sha256(data), "training": training})
+    origin = {"source": path.name, "sha256": sha256(data), "training": training}
+    return Weights(made_for, tensors, origin, headless=metadata.get("headless") == "true")
 
 
 def read_metadata(data: bytes) -> dict[str, str]:
@@ -107,7 +148,7 @@ def _looks_pickled(data: bytes) -> bool:
     return data[:1] == b"\x80" or data[:2] == b"PK"
 
 
-def _random(network: Network, source: str) -> nn.Module:
+def _random(network: Network, source: str) -> FaceNetwork:
     digits = source[len(_RANDOM) :]
     if not digits.isdecimal() or len(digits) > _SEED_DIGITS:
         msg = f"weights '{source}': expected random:SEED with 1 to {_SEED_DIGITS} digits"

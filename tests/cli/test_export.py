@@ -71,7 +71,7 @@ WRONG = {
     "data kind": (["--calibration", "imagenet:x"], "imagenet"),
     "weights": (["--weights", "no.safetensors"], "no.safetensors"),
     "empty weights": (["--weights", "empty"], "empty"),
-    "pickle": (["--weights", "pickle.pth"], "pickles are refused"),
+    "pickle": (["--weights", "pickle.pth"], "edgefer convert fer-lite pickle.pth"),
     "calibration folder": (["--calibration", "folder:void"], "void"),
     "drawn": (["--calibration", "synthetic:8"], "--allow-drawn"),
     "ranges of fp16": (["--precision", "fp16", "--calibration", "synthetic:8"], "only int8"),

@@ -87,11 +87,16 @@ def test_any_bit_flipped(bit: int) -> None:
     parses_or_bundle_error(bytes(data))
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(Manifest)])
+@pytest.mark.parametrize("field", [f.name for f in fields(Manifest) if f.name != "variant"])
 def test_every_field_is_needed(field: str) -> None:
     document = {key: value for key, value in DOCUMENT.items() if key != field}
     with pytest.raises(BundleError, match=field):
         Manifest.from_json(json.dumps(document).encode())
+
+
+def test_the_first_bundles_had_no_variant() -> None:
+    document = {key: value for key, value in DOCUMENT.items() if key != "variant"}
+    assert Manifest.from_json(json.dumps(document).encode()).variant == {}
 
 
 @pytest.mark.parametrize(

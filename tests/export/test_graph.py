@@ -34,7 +34,7 @@ def test_torch_graph_is_small_named_and_old_enough_for_jetpack() -> None:
     assert "BatchNormalization" not in kinds
     names = [node.name for node in model.graph.node]
     assert len(set(names)) == len(names)
-    assert "logits.layers.0.conv1" in names
+    assert "network.layers.0.conv1" in names
     assert len(model.graph.node) < 30
 
 

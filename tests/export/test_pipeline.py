@@ -106,7 +106,7 @@ def test_an_onnx_file_goes_the_same_way(shipped: Source, tmp_path: Path) -> None
     source = find_source(str(path), None)
     assert source.table is None
     assert export_bundle(source, Precision.FP16).manifest.network == "fer-lite"
-    with pytest.raises(InputError, match="expected no --weights"):
+    with pytest.raises(InputError, match="expected neither, found random:0"):
         find_source(str(path), "random:0")
 
 

@@ -7,15 +7,22 @@ from torch import nn
 
 from edgefer.data.faces import FaceSet
 from edgefer.labels import ORDERS
+from edgefer.zoo.network import FaceNetwork
 from edgefer.zoo.registry import Network, PixelScale
 
 LABELS = ORDERS["ferplus"]
 TINY = Network("tiny", "for tests", 16, LABELS, PixelScale.grey(0.5, 0.25), "tests.training.tiny")
 
 
-def build(classes: int) -> nn.Module:
+class Tiny(nn.Sequential, FaceNetwork):
     """Convolutions with BatchNorm, then dropout."""
-    return nn.Sequential(
+
+    heads = ("8.",)
+
+
+def build(network: Network) -> FaceNetwork:
+    """The layers by number."""
+    return Tiny(
         nn.Conv2d(1, 16, 3, 2, 1, bias=False),
         nn.BatchNorm2d(16),
         nn.ReLU(),
@@ -24,7 +31,7 @@ def build(classes: int) -> nn.Module:
         nn.ReLU(),
         nn.Flatten(),
         nn.Dropout(0.2),
-        nn.Linear(512, classes),
+        nn.Linear(512, len(network.labels)),
     )
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 
 from edgefer.errors import InputError
 from edgefer.files import sha256
-from edgefer.zoo.registry import find_network
+from edgefer.zoo.registry import Choices, ScaleOrder, find_network
 from edgefer.zoo.weights import (
     FORMAT,
     canonical,
@@ -73,7 +73,7 @@ def test_canonical_keeps_the_content() -> None:
 
 
 def test_a_loaded_network_answers_as_the_saved_one(path: Path) -> None:
-    module, origin = load_network(TINY, str(path))
+    _, module, origin = load_network(TINY, str(path))
     assert not module.training
     assert origin["source"] == "w.safetensors"
     expected = TINY.build()
@@ -85,11 +85,11 @@ def test_a_loaded_network_answers_as_the_saved_one(path: Path) -> None:
 def test_random_weights_depend_on_the_seed_alone() -> None:
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    first, origin = load_network(TINY, "random:7")
+    _, first, origin = load_network(TINY, "random:7")
     assert torch.equal(torch.get_rng_state(), state)
     torch.rand(9)
-    again, _ = load_network(TINY, "random:7")
-    other, _ = load_network(TINY, "random:8")
+    _, again, _ = load_network(TINY, "random:7")
+    _, other, _ = load_network(TINY, "random:8")
     assert origin == {"source": "random:7", "sha256": None, "training": None}
     assert torch.equal(first.state_dict()["0.weight"], again.state_dict()["0.weight"])
     assert not torch.equal(first.state_dict()["0.weight"], other.state_dict()["0.weight"])
@@ -106,7 +106,8 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "torch.pth")
     (tmp_path / "old.pth").write_bytes(pickle.dumps({"a": 1}))
     for name in ("torch.pth", "old.pth"):
-        with pytest.raises(InputError, match=rf"{name}: expected weights .*pickles are refused"):
+        expected = rf"{name}: expected weights .*edgefer convert tiny .*{name}"
+        with pytest.raises(InputError, match=expected):
             load_network(TINY, str(tmp_path / name))
 
 
@@ -115,10 +116,14 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
     [
         ({"format": "pt"}, "expected weights of tiny, found tiny"),
         ({"network": "ma-net"}, "expected weights of tiny, found ma-net"),
-        ({"labels": '["anger"]'}, r"expected the labels neutral, .*, found \[\"anger\"\]"),
-        ({"training": "{"}, "expected JSON in the metadata's 'training'"),
+        ({"labels": '["anger"]'}, r"in its metadata \(labels: expected two or more"),
+        ({"labels": '{"anger": 1}'}, r"in its metadata \(labels: expected two or more"),
+        ({"training": "{"}, "expected labels, variant and training in its metadata"),
+        ({"variant": '{"size": 64}'}, "tiny: expected a size of 16 pixels, found 64"),
+        ({"variant": '{"size": "16"}'}, "in its metadata"),
+        ({"variant": '{"colour": 1}'}, "in its metadata"),
+        ({"variant": "[]"}, "in its metadata"),
     ],
-    ids=["format", "network", "labels", "training"],
 )
 def test_other_metadata_is_refused(change: dict[str, str], message: str, tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(save(TENSORS, {**METADATA, **change}))
@@ -141,7 +146,7 @@ def test_tensors_of_another_shape_are_refused(change: str, tmp_path: Path) -> No
     if change == "shape":
         tensors["0.weight"] = weight[:4]
     save_weights(tmp_path / "w", TINY, tensors, None)
-    with pytest.raises(InputError, match=r"w: the tensors are not those of tiny"):
+    with pytest.raises(InputError, match=r"w: the tensors are not those of the network"):
         load_network(TINY, str(tmp_path / "w"))
 
 
@@ -166,12 +171,34 @@ def test_damaged_files_are_read_or_refused(path: Path, place: int, junk: bytes, 
 def test_the_shipped_weights_load() -> None:
     network = find_network("fer-lite")
     path = resources.files("edgefer.assets") / "fer-lite.safetensors"
-    module, origin = load_network(network, str(path))
+    _, module, origin = load_network(network, str(path))
     assert origin["training"]["network"] == "fer-lite"
     assert len(list(module.state_dict())) == len(list(network.build().state_dict()))
 
 
-def test_weights_of_other_labels_are_refused(path: Path) -> None:
-    fewer = replace(TINY, labels=TINY.labels[:7])
-    with pytest.raises(InputError, match="expected the labels"):
-        load_network(fewer, str(path))
+def test_weights_say_for_which_labels_they_are(tmp_path: Path) -> None:
+    fewer = replace(TINY, labels=TINY.labels[::-1][:7])
+    save_weights(tmp_path / "w", fewer, fewer.build().state_dict(), None)
+    network, module, _ = load_network(TINY, str(tmp_path / "w"))
+    assert network == fewer
+    assert module(torch.rand(1, 1, 16, 16)).shape == (1, 7)
+
+
+def test_weights_without_a_classifier_are_for_training_only(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w", TINY, TENSORS, None, headless=True)
+    assert read_weights(tmp_path / "w", TINY).headless
+    with pytest.raises(InputError, match="without a classifier; train one first: edgefer train"):
+        load_network(TINY, str(tmp_path / "w"))
+
+
+def test_a_choice_against_the_weights_is_refused(tmp_path: Path) -> None:
+    network = find_network("ma-net")
+    save_weights(tmp_path / "w", network, {"a": torch.zeros(1)}, None)
+    for choices in (
+        Choices(size=112),
+        Choices(without=frozenset({"regions"})),
+        Choices(scale_order=ScaleOrder.BIDIRECTIONAL),
+        Choices(labels=network.labels[::-1]),
+    ):
+        with pytest.raises(InputError, match=r"w: made for .*'scale_order': 'forward'"):
+            load_network(network, str(tmp_path / "w"), choices)
