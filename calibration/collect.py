@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 MINMAX = "min-max"
+_LEAST, _GREATEST, _FIRST_AXIS = "least values", "greatest values", "first axis"
 
 
 def collect_ranges(
@@ -23,17 +24,16 @@ def collect_ranges(
 ) -> dict[str, Range]:
     """The range of each of `tensors` over all `batches` (uint8 [n, size, size, 3], RGB).
 
-    Memory is that of one batch. Raises InputError where there is no face, or where a value is
-    not finite.
+    Memory is that of running one batch: the graph itself reduces each tensor to its ends. Raises
+    InputError where there is no face, or where a value is not finite.
     """
     session = _observing_session(graph, tensors)
     low = np.zeros(len(tensors))
     high = np.zeros(len(tensors))
     faces = 0
     for pixels in batches:
-        values = session.run(list(tensors), {"pixels": pixels})
-        low = np.minimum(low, [value.min() for value in values])
-        high = np.maximum(high, [value.max() for value in values])
+        ends = np.array(session.run([_LEAST, _GREATEST], {"pixels": pixels}))
+        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
         faces += len(pixels)
     if not faces:
         msg = "calibration: expected at least one face, found none"
@@ -45,14 +45,26 @@ def collect_ranges(
 
 
 def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession:
-    """An ONNX Runtime session of `graph` with `tensors` as further outputs."""
+    """An ONNX Runtime session of `graph` that gives the ends of all `tensors` instead."""
     onnx = require("onnx", "export")
     ort = require("onnxruntime", "cpu")
     model = onnx.load_model_from_string(graph)
-    present = {output.name for output in model.graph.output}
-    for name in tensors:
-        if name not in present:
-            model.graph.output.append(onnx.ValueInfoProto(name=name))
+    make, kind = onnx.helper.make_node, onnx.TensorProto.FLOAT
+    del model.graph.output[:]
+    for output, reduce in ((_LEAST, "ReduceMin"), (_GREATEST, "ReduceMax")):
+        ends = [f"{output} of {name}" for name in tensors]
+        nodes = (make(reduce, [name], [end], keepdims=0) for name, end in zip(tensors, ends))
+        model.graph.node.extend(nodes)
+        # a scalar cannot be concatenated
+        rows = [f"{end}, a row" for end in ends]
+        model.graph.node.extend(
+            make("Unsqueeze", [end, _FIRST_AXIS], [row]) for end, row in zip(ends, rows)
+        )
+        model.graph.node.append(make("Concat", rows, [output], axis=0))
+        value = onnx.helper.make_tensor_value_info(output, kind, [len(tensors)])
+        model.graph.output.append(value)
+    axis = onnx.numpy_helper.from_array(np.zeros(1, np.int64), _FIRST_AXIS)
+    model.graph.initializer.append(axis)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     return ort.InferenceSession(

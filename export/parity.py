@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data.drawn import drawn_faces
 from edgefer.errors import CheckFailed, InputError
+from edgefer.export.graph import OUTPUT
 from edgefer.imports import require
 from edgefer.manifest import Parity, Precision
 from edgefer.runtime.ort import session_options
 
-Probabilities = NDArray[np.float32]
+Floats = NDArray[np.float32]
+Answers = Mapping[str, Floats]
 
 GOLDEN_FACES = 16
 _GOLDEN_SEED = 20_190
@@ -29,22 +33,33 @@ def golden_faces(size: int) -> NDArray[np.uint8]:
     return drawn_faces(GOLDEN_FACES, _GOLDEN_SEED, size).pixels(size)
 
 
-def answers(graph: bytes, faces: NDArray[np.uint8]) -> Probabilities:
-    """What ONNX Runtime's CPU kernels answer: float32 [n, labels]."""
+def answers(graph: bytes, faces: NDArray[np.uint8]) -> Answers:
+    """What ONNX Runtime's CPU kernels answer: each output by its name, float32 [n, ...]."""
     ort = require("onnxruntime", "cpu")
     session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
-    (probabilities,) = session.run(["probabilities"], {"pixels": faces})
-    return np.asarray(probabilities, dtype=np.float32)
+    names = [output.name for output in session.get_outputs()]
+    found = session.run(names, {"pixels": faces})
+    return {name: np.asarray(value, dtype=np.float32) for name, value in zip(names, found)}
 
 
-def compare(what: str, found: Probabilities, expected: Probabilities, limit: float) -> Parity:
+def compare_outputs(
+    what: str, found: Answers, expected: Answers, limit: float
+) -> tuple[Parity, ...]:
+    """The parity of each output of `found` with that of `expected`."""
+    return tuple(
+        compare(what if name == OUTPUT else f"{what}: {name}", found[name], expected[name], limit)
+        for name in expected
+    )
+
+
+def compare(what: str, found: Floats, expected: Floats, limit: float) -> Parity:
     """The parity of `found` with `expected`, whether it holds or not."""
     difference = np.abs(found.astype(np.float64) - expected).max()
     same = found.argmax(axis=1) == expected.argmax(axis=1)
     return Parity(what, len(found), float(difference), limit, float(same.mean()))
 
 
-def require_probabilities(network: str, found: Probabilities) -> None:
+def require_probabilities(network: str, found: Floats) -> None:
     """Raise InputError where the rows of the FP32 network's answers are not probabilities."""
     sums = found.sum(axis=1, dtype=np.float64)
     if not (found.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):

@@ -14,14 +14,14 @@ from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError, reason
 from edgefer.export.card import card
 from edgefer.export.flavours import int8_graph
-from edgefer.export.graph import SourceGraph, graph_from_file, graph_from_torch
+from edgefer.export.graph import OUTPUT, SourceGraph, graph_from_file, graph_from_torch
 from edgefer.export.half import kept_in_fp32, to_half
 from edgefer.export.parity import (
     LIMITS,
     TOLERANCES,
-    Probabilities,
+    Floats,
     answers,
-    compare,
+    compare_outputs,
     golden_faces,
     require_parity,
     require_probabilities,
@@ -85,11 +85,11 @@ def find_source(what: str, weights: str | None, choices: Choices = UNCHANGED) ->
     loaded = require("edgefer.zoo.weights", "torch").load_network(network, weights, choices)
     graph = graph_from_torch(*loaded)
     faces = golden_faces(graph.size)
-    eager, *_ = require("edgefer.zoo.contract", "torch").answers(*loaded[:2], faces)
+    eager = require("edgefer.zoo.contract", "torch").answers(*loaded[:2], faces)
     found = answers(graph.data, faces)
-    check = compare("FP32 graph against torch", found, eager, LIMITS[Precision.FP32])
-    require_parity((check,))
-    return Source(graph, (check,))
+    checks = compare_outputs("FP32 graph against torch", found, eager, LIMITS[Precision.FP32])
+    require_parity(checks)
+    return Source(graph, checks)
 
 
 def export_bundle(
@@ -177,18 +177,17 @@ def _check(source: Source, graphs: _Graphs) -> tuple[Golden, tuple[Parity, ...]]
     """Golden faces with the answers of each graph; CheckFailed where they are too far off."""
     faces = golden_faces(source.graph.size)
     reference = answers(source.graph.data, faces)
-    require_probabilities(source.graph.network, reference)
-    expected: dict[Flavour, Probabilities] = {}
+    require_probabilities(source.graph.network, reference[OUTPUT])
+    expected: dict[Flavour, Floats] = {}
     checks = list(source.parity)
     for flavour in Flavour:
-        expected[flavour] = answers(graphs.data[flavour], faces)
+        found = answers(graphs.data[flavour], faces)
+        expected[flavour] = found[OUTPUT]
         limit = LIMITS[graphs.precision[flavour]]
-        checks.append(
-            compare(f"{flavour.member} against FP32", expected[flavour], reference, limit)
-        )
+        checks += compare_outputs(f"{flavour.member} against FP32", found, reference, limit)
     require_parity(tuple(checks))
     tolerance = {flavour: TOLERANCES[graphs.precision[flavour]] for flavour in Flavour}
-    return Golden(faces, reference, expected, tolerance), tuple(checks)
+    return Golden(faces, reference[OUTPUT], expected, tolerance), tuple(checks)
 
 
 def _assemble(

@@ -28,11 +28,17 @@ _ADDS_UP = "its rows add up to 1 within FP32's rounding"
 _ANSWERS = "makes the answers from the last layers' results"
 _FUSED = "fused behind its convolution, adds before the sum is rounded"
 _MATMUL = "its weights are those of a MatMul; INT8 ones are written for Conv and Gemm"
+_GATE = "decides a gate, which scales all that follows: INT8 would round and gain nothing"
 _NO_WEIGHTS = "no weights: INT8 would round and gain nothing"
 LAYOUT = ("Cast", "Transpose", "Reshape", "Flatten")
-# Below this share of the multiply-adds INT8 gains nothing, and the classifier is the layer whose
-# rounding shows most.
-_WORTHWHILE = 0.01
+# Below these shares of the multiply-adds and of the weights INT8 gains neither time nor size. A
+# classifier's rounding shows most.
+_WORTHWHILE = {"Gemm": 0.01, "Conv": 0.0002}
+_WORTH_STORING = 0.01
+_LEAST_STORED = 1 << 16
+_GATES = ("Sigmoid", "HardSigmoid")
+# What may lie between the layer that decides a gate and the gate.
+_TOWARDS_GATE = (*LAYOUT, "Add", "Squeeze", "Unsqueeze")
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,15 @@ class GraphView:
         kind = require("onnx", "export").TensorProto.FLOAT
         return {name for name, tensor in self._inferred.items() if tensor.elem_type == kind}
 
+    def size(self, constant: str) -> int:
+        """How many numbers a constant has."""
+        return int(np.prod(self.constants[constant]))
+
     def multiply_adds(self, node: NodeProto) -> int:
         """Of one face; 0 for an operator without weights."""
         if node.op_type not in WEIGHTED or node.input[1] not in self.constants:
             return 0
-        cost = int(np.prod(self.constants[node.input[1]]))
+        cost = self.size(node.input[1])
         if node.op_type == "Conv":
             sides = self._inferred[node.output[0]].shape.dim[2:]
             cost *= int(np.prod([side.dim_value for side in sides]))
@@ -96,9 +106,20 @@ class GraphView:
         """Why a node stays in FP32 in every graph; None where it does not have to."""
         if self.reads_pixels(node):
             return _READS_PIXELS
-        if node.op_type == "Softmax":
-            return _ADDS_UP
-        return _ANSWERS if node.name in self._tail else None
+        if node.name not in self._tail:
+            return None
+        return _ADDS_UP if node.op_type == "Softmax" else _ANSWERS
+
+    def decides_gate(self, node: NodeProto) -> bool:
+        """Whether all that a node makes goes into sigmoids, which are not themselves answers."""
+        readers = [reader for name in node.output for reader in self.readers[name]]
+        return bool(readers) and all(
+            reader.op_type in _GATES
+            and reader.name not in self._tail
+            or reader.op_type in _TOWARDS_GATE
+            and self.decides_gate(reader)
+            for reader in readers
+        )
 
     def reads_pixels(self, node: NodeProto) -> bool:
         """Whether nothing but layout lies between the pixels and this node."""
@@ -149,16 +170,20 @@ def place(view: GraphView, flavour: Flavour) -> Placement:
 def _weighted(view: GraphView) -> tuple[set[str], dict[str, str]]:
     """Names of the nodes with INT8 weights; of the others with weights, the reasons."""
     costs = {node.name: view.multiply_adds(node) for node in view.nodes}
-    total = sum(costs.values())
+    total, stored = sum(costs.values()), sum(map(view.size, view.constants))
+    large = max(_WORTH_STORING * stored, _LEAST_STORED)
     chosen: set[str] = set()
     refused: dict[str, str] = {}
     for node in view.nodes:
-        share = costs[node.name] / total if total else 0
         if not costs[node.name]:
             continue
+        share = costs[node.name] / total
+        small = share < _WORTHWHILE[node.op_type]
         if view.reads_pixels(node):
             refused[node.name] = _READS_PIXELS
-        elif share < _WORTHWHILE and node.op_type == "Gemm":
+        elif view.decides_gate(node):
+            refused[node.name] = _GATE
+        elif small and view.size(node.input[1]) < large:
             refused[node.name] = f"{share:.4%} of the multiply-adds: nothing to gain"
         else:
             chosen.add(node.name)

@@ -8,11 +8,10 @@ import numpy as np
 
 from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, EdgeferError, MachineError, reason
-from edgefer.golden import Probabilities
 from edgefer.imports import require
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Manifest
-from edgefer.runtime.backend import MOST_FACES, Backend, Pixels
+from edgefer.runtime.backend import MOST_FACES, Backend, Floats, Pixels
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding, NodeArg, SessionOptions
@@ -30,11 +29,11 @@ class OnnxRuntime(Backend):
         self._session = session
         size = manifest.size
         self._pixels = np.empty((MOST_FACES, size, size, 3), np.uint8)
-        self._outputs = {
-            output.name: np.empty((MOST_FACES, *output.shape[1:]), np.float32)
-            for output in session.get_outputs()
+        self.outputs = {output.name: tuple(output.shape[1:]) for output in session.get_outputs()}
+        self._answers = {
+            name: np.empty((MOST_FACES, *shape), np.float32) for name, shape in self.outputs.items()
         }
-        self._bindings: dict[int, IOBinding] = {}
+        self._bound: dict[int, tuple[IOBinding, dict[str, Floats]]] = {}
 
     @classmethod
     def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> OnnxRuntime:
@@ -50,31 +49,31 @@ class OnnxRuntime(Backend):
         _check_contract(session, bundle.manifest, flavour.member)
         return cls(session, bundle.manifest)
 
-    def run(self, faces: Pixels) -> Probabilities:
+    def run(self, faces: Pixels) -> dict[str, Floats]:
         """Copy the faces in, run, and give the bound answers."""
         count = len(faces)
         self._pixels[:count] = faces
-        binding = self._bindings.get(count) or self._bind(count)
+        binding, answers = self._bound.get(count) or self._bind(count)
         try:
             self._session.run_with_iobinding(binding)
         except Exception as error:  # its exceptions have no common base
             raise _ours(error, "running the graph") from error
-        return self._outputs["probabilities"][:count]
+        return answers
 
-    def _bind(self, count: int) -> IOBinding:
+    def _bind(self, count: int) -> tuple[IOBinding, dict[str, Floats]]:
         """Bind the front of each buffer: all batch sizes share the same memory."""
         binding = self._session.io_binding()
         faces = self._pixels[:count]
         binding.bind_input("pixels", "cpu", 0, faces.dtype, faces.shape, faces.ctypes.data)
-        for name, buffer in self._outputs.items():
-            front = buffer[:count]
+        fronts = {name: buffer[:count] for name, buffer in self._answers.items()}
+        for name, front in fronts.items():
             binding.bind_output(name, "cpu", 0, front.dtype, front.shape, front.ctypes.data)
-        self._bindings[count] = binding
-        return binding
+        self._bound[count] = binding, fronts
+        return binding, fronts
 
     def close(self) -> None:
         """Free the session; its threads end."""
-        self._bindings.clear()
+        self._bound.clear()
         del self._session
 
 

@@ -13,9 +13,11 @@ from edgefer.errors import BundleError, CheckFailed, InputError, MachineError
 from edgefer.golden import Golden, Probabilities
 from edgefer.machine import MOST_THREADS
 from edgefer.manifest import Flavour, Precision
-from edgefer.runtime.backend import MOST_FACES, Backend, Pixels
+from edgefer.runtime.backend import MOST_FACES, Backend, Floats, Pixels
 from edgefer.runtime.external_data import refuse_external_data
 from edgefer.runtime.ort import OnnxRuntime
+
+_PROBABILITIES = ("probabilities",)
 
 # In the order in which `auto` tries them.
 BACKENDS: dict[str, type[Backend]] = {backend.name: backend for backend in (OnnxRuntime,)}
@@ -80,25 +82,40 @@ class Session:
         Raises InputError for another shape or type, or where the session is closed; CheckFailed
         where the answer is not finite.
         """
+        (probabilities,) = self._run(faces, _PROBABILITIES)
+        return probabilities
+
+    def answers(self, faces: Pixels) -> dict[str, Floats]:
+        """Every output of the graph by its name: `probabilities`, and what the network adds.
+
+        Faces and errors are those of `run`, and each output is float32 [n, ...].
+        """
+        return dict(zip(self.manifest.outputs, self._run(faces, self.manifest.outputs)))
+
+    def _run(self, faces: Pixels, names: tuple[str, ...]) -> list[Floats]:
         if (
             not isinstance(faces, np.ndarray)
             or faces.dtype != np.uint8
             or faces.shape[1:] != self._face
         ):
             raise InputError(self._unusable(faces))
-        answer = np.empty((len(faces), len(self.labels)), np.float32)
         self._check_process()
         with self._lock:
             if self._backend is None:
                 msg = "this session is closed; load the bundle again"
                 raise InputError(msg)
+            shapes = self._backend.outputs
+            answers = [np.empty((len(faces), *shapes[name]), np.float32) for name in names]
             for start in range(0, len(faces), MOST_FACES):
                 turn = slice(start, start + MOST_FACES)
-                answer[turn] = self._backend.run(faces[turn])
-        if not np.isfinite(answer).all():
-            msg = f"{self.backend} gave probabilities that are not finite; run edgefer doctor"
-            raise CheckFailed(msg)
-        return answer
+                found = self._backend.run(faces[turn])
+                for name, answer in zip(names, answers):
+                    answer[turn] = found[name]
+        for name, answer in zip(names, answers):
+            if not np.isfinite(answer).all():
+                msg = f"{self.backend} gave {name} that are not finite; run edgefer doctor"
+                raise CheckFailed(msg)
+        return answers
 
     def close(self) -> None:
         """Free the backend; again is no error."""

@@ -50,9 +50,8 @@ class PixelsToAnswers(nn.Module):
 @torch.inference_mode()
 def answers(
     network: Network, module: FaceNetwork, faces: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], ...]:
-    """What torch itself answers to faces uint8 [n, size, size, 3]: each output, float32."""
-    whole = PixelsToAnswers(network, module).eval()
-    return tuple(
-        np.asarray(output.numpy(), dtype=np.float32) for output in whole(torch.from_numpy(faces))
-    )
+) -> dict[str, NDArray[np.float32]]:
+    """What torch itself answers to faces uint8 [n, size, size, 3]: each output by its name."""
+    found = PixelsToAnswers(network, module).eval()(torch.from_numpy(faces))
+    pairs = zip(module.outputs, found)
+    return {name: np.asarray(value.numpy(), dtype=np.float32) for name, value in pairs}

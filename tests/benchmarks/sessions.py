@@ -11,7 +11,7 @@ from edgefer.bundle import Bundle
 from edgefer.golden import Probabilities
 from edgefer.labels import ORDERS, Expression
 from edgefer.manifest import Flavour, Manifest
-from edgefer.runtime.backend import Backend, Pixels
+from edgefer.runtime.backend import Backend, Floats, Pixels
 from edgefer.runtime.session import Session
 
 LABELS = ORDERS["ferplus"]
@@ -24,15 +24,16 @@ class FunctionBackend(Backend):
     name: ClassVar[str] = "function"
     flavour: ClassVar[Flavour] = Flavour.CPU
 
-    def __init__(self, function: Callable[[Pixels], Probabilities]) -> None:
+    def __init__(self, function: Callable[[Pixels], Probabilities], labels: int) -> None:
         self._function = function
+        self.outputs = {"probabilities": (labels,)}
 
     @classmethod
     def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> FunctionBackend:
         raise NotImplementedError
 
-    def run(self, faces: Pixels) -> Probabilities:
-        return self._function(faces)
+    def run(self, faces: Pixels) -> dict[str, Floats]:
+        return {"probabilities": self._function(faces)}
 
     def close(self) -> None:
         pass
@@ -43,7 +44,9 @@ def session_of(
 ) -> Session:
     """A session that answers with `function`."""
     manifest = Manifest.bare("function", SIZE, labels)
-    return Session(Bundle(manifest, {}), FunctionBackend(function), Flavour.CPU, "for a test")
+    return Session(
+        Bundle(manifest, {}), FunctionBackend(function, len(labels)), Flavour.CPU, "for a test"
+    )
 
 
 def uniform(faces: Pixels) -> Probabilities:

@@ -41,7 +41,7 @@ def test_torch_graph_is_small_named_and_old_enough_for_jetpack() -> None:
 def test_batch_is_dynamic_and_rows_add_up_to_one() -> None:
     graph = find_source("fer-lite", "random:1").graph
     for count in (1, 3):
-        found = answers(graph.data, golden_faces(graph.size)[:count])
+        found = answers(graph.data, golden_faces(graph.size)[:count])["probabilities"]
         assert found.shape == (count, 8)
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
 from edgefer.errors import BundleError, CheckFailed, MachineError
 from edgefer.manifest import Flavour
@@ -65,7 +66,15 @@ def test_more_outputs_are_bound_too(tmp_path: Path) -> None:
     tiny_bundle(graph, outputs=BOTH).write(path)
     faces = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
     with load(path, threads=1) as session:
-        assert session.run(faces).shape == (20, len(LABELS))
+        probabilities = session.run(faces)
+        answers = session.answers(faces)
+    assert probabilities.shape == (20, len(LABELS))
+    assert tuple(answers) == BOTH
+    np.testing.assert_array_equal(answers["probabilities"], probabilities)
+    assert answers["region_weights"].shape == (20, REGIONS)
+    bare = InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (expected,) = bare.run(["region_weights"], {"pixels": faces})
+    np.testing.assert_allclose(answers["region_weights"], expected, atol=1e-6)
 
 
 def test_an_answer_that_is_not_finite_is_no_answer(tmp_path: Path) -> None:
@@ -79,7 +88,7 @@ def test_an_answer_that_is_not_finite_is_no_answer(tmp_path: Path) -> None:
 def test_a_graph_that_fails_when_it_runs_says_so() -> None:
     """It is given a buffer for one label too many."""
     backend = OnnxRuntime.open(tiny_bundle(), Flavour.CPU, 1)
-    backend._outputs["probabilities"] = np.empty((1, len(LABELS) + 1), np.float32)
+    backend._answers["probabilities"] = np.empty((1, len(LABELS) + 1), np.float32)
     with pytest.raises(BundleError, match="running the graph: ONNX Runtime .* refused it"):
         backend.run(np.zeros((1, SIZE, SIZE, 3), np.uint8))
 
