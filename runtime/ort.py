@@ -84,6 +84,10 @@ def session_options(threads: int | None = None) -> SessionOptions:
     options.log_severity_level = _FATAL_ONLY
     # Or it would take ONNX Runtime's own format too, which nothing here has looked into.
     options.add_session_config_entry("session.load_model_format", "ONNX")
+    # It stores the FP16 biases of gpu.onnx as INT32 with scales that FP16 cannot hold.
+    options.add_session_config_entry(
+        "optimization.disable_specified_optimizers", "WeightBiasQuantization"
+    )
     if not read_machine().adds_int8_exactly:
         # Slower kernels whose sums do not saturate; with VNNI they would take twice the time.
         options.add_session_config_entry("session.x64quantprecision", "1")
