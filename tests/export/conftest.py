@@ -1,19 +1,50 @@
-"""Graphs, faces and ranges for the export's tests."""
+"""Graphs, faces, ranges and whole networks for the export's tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
 
+from edgefer.bundle import Bundle
 from edgefer.calibration.collect import collect_ranges
 from edgefer.calibration.table import CalibrationTable
+from edgefer.data.drawn import drawn_faces
 from edgefer.export.flavours import tensors_to_observe
+from edgefer.export.pipeline import Source, export_bundle, find_source
 from edgefer.files import sha256
+from edgefer.manifest import Precision
+from edgefer.zoo.registry import NETWORKS, Choices
 from tests.export.graphs import GRAPHS, SIZE
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network with random weights, at a small size where it has one, in each precision."""
+
+    source: Source
+    bundles: dict[Precision, Bundle]
+
+
+@pytest.fixture(scope="session", params=NETWORKS)
+def exported(request: pytest.FixtureRequest) -> Exported:
+    """Each of the networks in turn."""
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    network = NETWORKS[request.param]
+    choices = Choices(size=64 if network.step else None)
+    source = find_source(network.name, "random:0", choices)
+    faces = drawn_faces(32, seed=3)
+    bundles = {
+        precision: export_bundle(
+            source, precision, faces if precision is Precision.INT8 else None, allow_drawn=True
+        )
+        for precision in Precision
+    }
+    return Exported(source, bundles)
 
 
 @pytest.fixture(params=sorted(GRAPHS))

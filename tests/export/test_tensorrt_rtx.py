@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from edgefer.bundle import read_bundle
+from edgefer.bundle import Bundle, read_bundle
 from edgefer.manifest import Flavour, Precision
+from tests.export.conftest import Exported
 
 trt = pytest.importorskip("tensorrt_rtx_bindings", reason="the rtx extra is not installed")
 
@@ -40,12 +41,8 @@ def parse(graph: bytes) -> tuple[Any, Any]:
     return builder, network
 
 
-@pytest.mark.parametrize("target", ["SM86", "SM89"])
-@pytest.mark.parametrize("precision", Precision)
-def test_an_engine_is_built(
-    precision: Precision, target: str, bundles: dict[Precision, Path]
-) -> None:
-    bundle = read_bundle(bundles[precision])
+def engine_bytes(bundle: Bundle, target: str) -> int:
+    """The size of the engine for one to sixteen faces."""
     builder, network = parse(bundle.graph(Flavour.GPU))
     size = bundle.manifest.size
     shapes = [(count, size, size, 3) for count in (1, 1, 16)]
@@ -57,7 +54,24 @@ def test_an_engine_is_built(
     config.set_compute_capability(getattr(trt.ComputeCapability, target), 0)
     engine = builder.build_serialized_network(network, config)
     assert engine is not None, LOG.lines
-    assert engine.nbytes > 100_000
+    return int(engine.nbytes)
+
+
+@pytest.mark.parametrize("target", ["SM86", "SM89"])
+@pytest.mark.parametrize("precision", Precision)
+def test_an_engine_is_built(
+    precision: Precision, target: str, bundles: dict[Precision, Path]
+) -> None:
+    assert engine_bytes(read_bundle(bundles[precision]), target) > 100_000
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_an_engine_is_built_of_every_network(precision: Precision, exported: Exported) -> None:
+    bundle = exported.bundles[precision]
+    _, network = parse(bundle.graph(Flavour.GPU))
+    kinds = {str(network.get_output(i).dtype) for i in range(network.num_outputs)}
+    assert kinds == {"DataType.FLOAT"}
+    assert engine_bytes(bundle, "SM86") > len(bundle.graph(Flavour.GPU)) / 2
 
 
 @pytest.mark.parametrize("precision", Precision)
