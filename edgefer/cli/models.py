@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgefer.zoo.cost import Cost
     from edgefer.zoo.registry import Network
 
-_COLUMNS = ("network", "parameters", "multiply-adds", "input", "outputs", "what it is")
+_COLUMNS = ("network", "parameters", "mult-adds", "pixels", "outputs", "summary")
 _UNKNOWN = "needs torch"
 
 
@@ -47,15 +47,15 @@ def _cost(network: Network) -> Cost | None:
 
 
 def _row(network: Network, cost: Cost | None) -> tuple[object, ...]:
-    parameters = _UNKNOWN if cost is None else _millions(cost.parameters)
-    multiply_adds = _UNKNOWN if cost is None else _millions(cost.multiply_adds)
+    parameters = _UNKNOWN if cost is None else f"{cost.parameters:,}"
+    multiply_adds = _UNKNOWN if cost is None else _short(cost.multiply_adds)
     outputs = {"probabilities": len(network.labels)} if cost is None else cost.outputs
     return (
         network.name,
         parameters,
         multiply_adds,
-        f"{network.size}x{network.size}",
-        ", ".join(f"{count} {name}" for name, count in outputs.items()),
+        network.size,
+        "\n".join(f"{count} {name}" for name, count in outputs.items()),
         network.summary,
     )
 
@@ -78,5 +78,5 @@ def _document(network: Network, cost: Cost | None) -> dict[str, object]:
     }
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:,.1f} M" if count >= 1e7 else f"{count / 1e6:.2f} M"
+def _short(count: int) -> str:
+    return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.1f} M"

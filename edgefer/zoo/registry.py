@@ -93,6 +93,7 @@ UNCHANGED = Choices()
 class Network:
     """One network: faces of `size` x `size` pixels in, an answer over `labels` out.
 
+    `summary` says what it is to its paper: faithful to the code, or made from the abstract.
     `step` is what other sizes are multiples of; 0 where `size` is the only one. `parts` are what
     can be left out, `without` what is; `scale_order` is None for a network that has none.
     """
@@ -162,7 +163,7 @@ NETWORKS: dict[str, Network] = {
     for network in (
         Network(
             name="fer-lite",
-            summary="small plain residual network for the edge (ours)",
+            summary="our own",
             size=48,
             labels=ORDERS["ferplus"],
             # mean and deviation of FER+ train, grey
@@ -171,7 +172,7 @@ NETWORKS: dict[str, Network] = {
         ),
         Network(
             name="resnet18",
-            summary="the baseline that everyone compares with",
+            summary="baseline",
             size=224,
             labels=ORDERS["affectnet-7"],
             scale=_IMAGENET,
@@ -180,7 +181,7 @@ NETWORKS: dict[str, Network] = {
         ),
         Network(
             name="ma-net",
-            summary="global multi-scale and local attention (faithful)",
+            summary="faithful",
             size=224,
             labels=ORDERS["affectnet-7"],
             scale=PixelScale.rgb(mean=(0, 0, 0), std=(1, 1, 1)),
@@ -191,7 +192,7 @@ NETWORKS: dict[str, Network] = {
         ),
         Network(
             name="aglf",
-            summary="attention-guided local features, joint (from the abstract)",
+            summary="abstract",
             size=224,
             labels=ORDERS["affectnet-7"],
             scale=PixelScale.rgb(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
@@ -201,7 +202,7 @@ NETWORKS: dict[str, Network] = {
         ),
         Network(
             name="lnl-attennet",
-            summary="local and non-local networks, joint (from the abstract)",
+            summary="abstract",
             size=128,
             labels=ORDERS["affectnet-7"],
             scale=PixelScale.rgb(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
@@ -211,7 +212,7 @@ NETWORKS: dict[str, Network] = {
         ),
         Network(
             name="fer-vt",
-            summary="grid-wise attention and a transformer (from the abstract)",
+            summary="abstract",
             size=224,
             labels=ORDERS["affectnet-7"],
             scale=_IMAGENET,
