@@ -55,7 +55,7 @@ def _row(network: Network, cost: Cost | None) -> tuple[object, ...]:
         parameters,
         multiply_adds,
         network.size,
-        "\n".join(f"{count} {name}" for name, count in outputs.items()),
+        ", ".join(f"{count} {name}" for name, count in outputs.items()),
         network.summary,
     )
 
