@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefer.cli.broken import SkipBrokenOption, note_left_out
 from edgefer.cli.output import (
     JsonOption,
     facts,
@@ -42,6 +43,7 @@ def evaluate(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Of the CPU; all cores by default.")
     ] = None,
+    skip_broken: SkipBrokenOption = False,
     json: JsonOption = False,
 ) -> None:
     """Measure a bundle on labelled faces: accuracy, macro-F1, each expression, confusion.
@@ -53,15 +55,18 @@ def evaluate(
       edgefer evaluate fer-lite-int8.edgefer --data ferplus:fer2013
     """
     from edgefer.benchmarks import accuracy
+    from edgefer.data.broken import Broken
     from edgefer.data.source import read_data
     from edgefer.runtime.session import load
 
+    broken = Broken(skip_broken)
     with (
         progress_bar() as progress,
         load(bundle, backend=backend, threads=threads, flavour=flavour) as session,
     ):
-        faces = read_data(data, "valid")
+        faces = read_data(data, "valid", broken, progress)
         found = accuracy.evaluate(session, faces, progress)
+    note_left_out(broken)
     about = {
         "bundle": bundle,
         "id": session.id,
@@ -77,7 +82,8 @@ def evaluate(
         setting = read_setting()
         digest = {"name": faces.name, "faces": len(faces), "sha256": faces.digest()}
         where = {"device": setting.device(session.backend), **asdict(setting)}
-        print_json({**where, **about, "data": digest, "accuracy": found})
+        left_out = {"left_out": broken.left_out}
+        print_json({**where, **about, "data": digest, **left_out, "accuracy": found})
     else:
         _show(about, found)
 

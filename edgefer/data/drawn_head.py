@@ -15,9 +15,7 @@ _SMOKED = (0.05, 0.05, 0.06)
 def draw_head(canvas: Canvas, person: Person, jaw_drop: float, yaw: float) -> Plane:
     """Skull, ears and neck. Gives the distance to the outline of the face, negative inside."""
     chin = person.chin + 0.1 * jaw_drop
-    skull = oval_distance(canvas, 0, -0.26, person.head_width, -0.26 - _CROWN)
-    jaw = oval_distance(canvas, 0, chin - 0.62, person.jaw_width, 0.62)
-    outline = merged(skull, jaw, 0.3)
+    outline = head_outline(canvas, person, chin)
     if person.hair.behind:
         back = canvas.oval(0, 0.1, person.head_width + 0.2, 1.15)
         canvas.fill(person.hair_colour, back)
@@ -31,6 +29,13 @@ def draw_head(canvas: Canvas, person: Person, jaw_drop: float, yaw: float) -> Pl
     canvas.shade(0.3, rim * rim * face)
     canvas.shade(-0.1, canvas.glow(0, -0.52, 0.5, 0.3))
     return outline
+
+
+def head_outline(canvas: Canvas, person: Person, chin: float) -> Plane:
+    """The distance to the outline of a face whose chin is there, negative inside."""
+    skull = oval_distance(canvas, 0, -0.26, person.head_width, -0.26 - _CROWN)
+    jaw = oval_distance(canvas, 0, chin - 0.62, person.jaw_width, 0.62)
+    return merged(skull, jaw, 0.3)
 
 
 def _draw_neck(canvas: Canvas, person: Person, chin: float) -> None:

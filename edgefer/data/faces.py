@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.errors import InputError
 from edgefer.imports import require
 from edgefer.labels import Expression
+from edgefer.progress import Progress, silent
 
 Pixels = NDArray[np.uint8]
 
@@ -21,6 +23,7 @@ class FaceSet:
 
     `load(i)` gives face `i` as uint8 [height, width, 3], RGB, of its own size. `targets` is
     float32 [faces, len(labels)], rows add up to 1. `drawn` says that no person is in it.
+    `hashes` is empty until the faces are hashed: whoever replaces `load` replaces it too.
     """
 
     name: str
@@ -28,6 +31,7 @@ class FaceSet:
     targets: NDArray[np.float32]
     load: Callable[[int], Pixels]
     drawn: bool = False
+    hashes: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -42,8 +46,30 @@ class FaceSet:
         chosen = np.asarray(indices, dtype=np.int64)
         load = self.load
         return replace(
-            self, targets=self.targets[chosen], load=lambda index: load(int(chosen[index]))
+            self,
+            targets=self.targets[chosen],
+            load=lambda index: load(int(chosen[index])),
+            hashes=[self.hashes[index] for index in chosen] if self.hashes else [],
         )
+
+    def relabelled(self, labels: tuple[Expression, ...]) -> FaceSet:
+        """The same faces with targets in the order of other labels, whose rows add up to 1 again.
+
+        Faces whose winning label is not among them are left out; InputError where all are.
+        """
+        if labels == self.labels:
+            return self
+        kept = np.flatnonzero([self.labels[winner] in labels for winner in self.classes])
+        if not len(kept):
+            found = ", ".join(self.labels)
+            msg = f"data '{self.name}': expected faces of {', '.join(labels)}, found {found}"
+            raise InputError(msg)
+        targets = np.zeros((len(kept), len(labels)), np.float32)
+        for column, label in enumerate(labels):
+            if label in self.labels:
+                targets[:, column] = self.targets[kept, self.labels.index(label)]
+        targets /= targets.sum(axis=1, keepdims=True)
+        return replace(self.select(kept), labels=labels, targets=targets)
 
     def pixels(self, size: int, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Pixels:
         """Those faces (default: all), resized to uint8 [n, size, size, 3], RGB."""
@@ -69,15 +95,26 @@ class FaceSet:
             rank[members] = np.arange(members.sum())
         return self.select(np.sort(order[np.argsort(rank, kind="stable")[:count]]))
 
-    def face_hashes(self) -> list[str]:
-        """SHA-256 of the pixels of each face, before any resizing."""
-        return [hashlib.sha256(self.load(i).tobytes()).hexdigest() for i in range(len(self))]
+    def face_hashes(self, progress: Progress = silent) -> list[str]:
+        """SHA-256 of the pixels of each face, before any resizing; each is loaded for it once."""
+        if not self.hashes:
+            found = []
+            for index in range(len(self)):
+                found.append(face_hash(self.load(index)))
+                progress(f"hashing {self.name}", index + 1, len(self))
+            self.hashes[:] = found
+        return list(self.hashes)
 
     def digest(self) -> str:
         """SHA-256 over the faces and their labels: says that two sets are the same."""
         whole = hashlib.sha256("".join(self.face_hashes()).encode())
         whole.update(np.ascontiguousarray(self.targets).tobytes())
         return whole.hexdigest()
+
+
+def face_hash(face: Pixels) -> str:
+    """SHA-256 of the pixels of a face."""
+    return hashlib.sha256(face.tobytes()).hexdigest()
 
 
 def resize(face: Pixels, size: int) -> Pixels:

@@ -69,7 +69,7 @@ def test_the_table_fits_and_says_no_data(edgefer, bundle: Path, faces: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "raf-db:x"], "data 'raf-db:x': expected ferplus:PATH"),
+        (["--data", "jaffe:x"], "data 'jaffe:x': expected KIND:PATH[@SPLIT] with"),
         (["--data", "folder:none"], "expected a file or folder, found nothing at none"),
         (["--data", "synthetic:8", "--backend", "tflite"], "backend 'tflite': expected auto"),
         (["--data", "synthetic:8", "--flavour", "npu"], "--flavour"),

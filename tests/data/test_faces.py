@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgefer.data.faces import FaceSet, Pixels, resize, without_duplicates
-from edgefer.labels import ORDERS
+from edgefer.errors import InputError
+from edgefer.labels import ORDERS, Expression
 
 LABELS = ORDERS["ferplus"]
 
@@ -106,3 +109,63 @@ def test_classes_are_the_winners() -> None:
     faces = FaceSet("soft", LABELS[:3], targets, plain([0, 0]).load)
     assert faces.classes.tolist() == [1, 0]
     assert faces.classes.dtype == np.int64
+
+
+def test_faces_are_loaded_for_their_hash_once() -> None:
+    loaded: list[int] = []
+
+    def load(index: int) -> Pixels:
+        loaded.append(index)
+        return np.full((4, 4, 3), index, np.uint8)
+
+    faces = replace(plain([0, 1, 2, 3]), load=load)
+    hashes, digest = faces.face_hashes(), faces.digest()
+    assert hashes == plain([0, 1, 2, 3]).face_hashes()
+    chosen = faces.select([2, 0])
+    assert chosen.face_hashes() == [hashes[2], hashes[0]]
+    kept, _ = without_duplicates(faces, plain([0]))
+    assert kept.face_hashes() == hashes[1:]
+    assert faces.digest() == digest
+    assert loaded == [0, 1, 2, 3]
+
+
+def test_hashing_tells_how_far_it_is() -> None:
+    told: list[tuple[str, int, int]] = []
+    plain([0, 1]).face_hashes(lambda *step: told.append(step))
+    assert told == [("hashing plain", 1, 2), ("hashing plain", 2, 2)]
+
+
+class TestRelabelled:
+    def test_by_expression(self) -> None:
+        faces = plain([0, 1, 7, 6]).relabelled(ORDERS["fer2013"])
+        assert faces.labels == ORDERS["fer2013"]
+        found = [faces.labels[number] for number in faces.classes]
+        assert found == [Expression.NEUTRAL, Expression.HAPPINESS, Expression.FEAR]
+        assert values(faces) == [0, 1, 3], "nobody else knows contempt"
+        assert faces.targets.dtype == np.float32
+
+    def test_soft_labels_add_up_again(self) -> None:
+        targets = np.zeros((2, 8), np.float32)
+        targets[0, [0, 7]] = 0.75, 0.25
+        targets[1, [0, 7]] = 0.25, 0.75
+        faces = replace(plain([0, 1]), targets=targets).relabelled(ORDERS["raf-db"])
+        assert values(faces) == [0]
+        assert faces.targets.tolist() == [[0, 0, 0, 0, 0, 0, 1]]
+
+    def test_there_and_back(self) -> None:
+        faces = plain([3, 1, 4, 1, 5])
+        back = faces.relabelled(ORDERS["affectnet"]).relabelled(LABELS)
+        assert back.digest() == faces.digest()
+
+    def test_the_same_order_changes_nothing(self) -> None:
+        faces = plain([3, 1])
+        assert faces.relabelled(LABELS) is faces
+
+    def test_the_hashes_go_along(self) -> None:
+        faces = plain([7, 0, 1])
+        hashes = faces.face_hashes()
+        assert faces.relabelled(ORDERS["fer2013"]).hashes == hashes[1:]
+
+    def test_labels_that_no_face_bears(self) -> None:
+        with pytest.raises(InputError, match=r"^data 'plain': expected faces of anger, .*, found"):
+            plain([7, 7]).relabelled(ORDERS["fer2013"])

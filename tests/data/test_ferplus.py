@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from edgefer.data.drawn import draw_face
 from edgefer.data.ferplus import ferplus_splits, read_ferplus
+from edgefer.data.votes import MAJORITY, MULTI_LABEL
 from edgefer.errors import InputError
-from edgefer.labels import ORDERS, Expression
+from edgefer.labels import ORDERS
+from tests.data.packs import HEADER, ROWS, SIZE, VOTES, face, packed
 
 cv2 = pytest.importorskip("cv2")
 
-SIZE = 48
-NAMES = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
-HEADER = ["Usage", "Image name", *NAMES, "unknown", "NF"]
-# One row a face: split, and the votes of ten taggers.
-VOTES = [
-    ("Training", [8, 2, 0, 0, 0, 0, 0, 0, 0, 0]),  # neutral
-    ("Training", [0, 4, 0, 0, 4, 0, 0, 0, 2, 0]),  # a tie of happiness and anger
-    ("Training", [1, 0, 0, 0, 0, 0, 0, 0, 9, 0]),  # unknown
-    ("Training", [0, 0, 0, 0, 0, 0, 0, 0, 1, 9]),  # not a face
-    ("PublicTest", [0, 0, 0, 0, 0, 0, 0, 10, 0, 0]),  # contempt
-    ("PublicTest", [0, 5, 5, 0, 0, 0, 0, 0, 0, 0]),  # a tie
-    ("PublicTest", [0, 0, 0, 4, 0, 0, 0, 0, 4, 2]),  # a tie with unknown
-    ("PrivateTest", [0, 0, 0, 0, 0, 7, 1, 0, 2, 0]),  # disgust
-    ("Training", [0, 0, 0, 0, 0, 1, 6, 1, 2, 0]),  # fear
-]
 FOLDERS = {
     "Training": "FER2013Train",
     "PublicTest": "FER2013Valid",
@@ -44,11 +25,6 @@ FOLDERS = {
 }
 # Which rows each split keeps.
 KEPT = {"train": [0, 1, 8], "valid": [4], "test": [7]}
-
-
-def face(row: int) -> NDArray[np.uint8]:
-    """Grey, [48, 48]."""
-    return draw_face(Expression.NEUTRAL, SIZE, 3, row)[:, :, 1]
 
 
 @pytest.fixture
@@ -66,32 +42,6 @@ def original(tmp_path: Path) -> Path:
         # Rows whose picture is not a face have no name.
         table.writerow(["Training", "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 10])
     return tmp_path
-
-
-def packed(rows: list[int], columns: int = 2, **changes: object) -> bytes:
-    """A zip of mosaics of at most two rows each."""
-    usages = {"Training": 0, "PublicTest": 1}
-    votes = np.array([VOTES[row][1] for row in rows], np.uint8)
-    usage = np.array([usages[VOTES[row][0]] for row in rows], np.uint8)
-    labels = {"votes": votes, "usage": usage, **changes}
-    buffer, arrays = io.BytesIO(), io.BytesIO()
-    np.savez(arrays, **{name: labels[name] for name in ("votes", "usage")})
-    layout = {"n": len(rows), "cols": columns, "size": SIZE}
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("labels.npz", arrays.getvalue())
-        archive.writestr("tiles.json", json.dumps({**layout, **changes.get("tiles", {})}))
-        for start in range(0, len(rows), 2 * columns):
-            mosaic = np.zeros((2 * SIZE, columns * SIZE), np.uint8)
-            for place, row in enumerate(rows[start : start + 2 * columns]):
-                y, x = divmod(place, columns)
-                mosaic[y * SIZE : (y + 1) * SIZE, x * SIZE : (x + 1) * SIZE] = face(row)
-            quality = [cv2.IMWRITE_WEBP_QUALITY, 101]
-            _, data = cv2.imencode(".webp", mosaic, quality)
-            archive.writestr(f"tile{start // (2 * columns):02}.webp", bytes(data))
-    return buffer.getvalue()
-
-
-ROWS = [row for row, (usage, _) in enumerate(VOTES) if usage != "PrivateTest"]
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
@@ -159,22 +109,22 @@ def test_neither_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "message"),
     [
-        lambda text: text.replace("Usage", "Use"),
-        lambda text: text.replace("contempt,", ""),
-        lambda text: text.replace("8,2,0", "eight,2,0"),
-        lambda text: text.replace("8,2,0", "-8,2,0"),
-        lambda text: text.replace("8,2,0", f"{2**70},2,0"),
-        lambda text: text + "Training,fer0000000.png,1,2\n",
-        lambda text: text.replace("Training", "Training\udcff"),
+        (lambda text: text.replace("Usage", "Use"), ": expected the columns Usage"),
+        (lambda text: text.replace("contempt,", ""), ": expected the columns Usage"),
+        (lambda text: text.replace("8,2,0", "eight,2,0"), ":2: expected 10 votes of 0 or more"),
+        (lambda text: text.replace("8,2,0", "-8,2,0"), ":2: expected 10 votes of 0 or more"),
+        (lambda text: text.replace("8,2,0", f"{2**70},2,0"), ":2: expected 10 votes of 0 or more"),
+        (lambda text: text + "Training,fer0000000.png,1,2\n", ":12: expected 12 values, found"),
+        (lambda text: text.replace("Training", "Training\udcff"), ": expected a list of faces in"),
     ],
     ids=["column", "expression", "word", "negative", "huge", "short", "no text"],
 )
-def test_a_wrong_table_is_named(original: Path, change: Callable[[str], str]) -> None:
+def test_a_wrong_table_is_named(original: Path, change: Callable[[str], str], message: str) -> None:
     table = original / "fer2013new.csv"
     table.write_text(change(table.read_text()), errors="surrogateescape")
-    with pytest.raises(InputError, match=r"fer2013new\.csv: expected the columns Usage"):
+    with pytest.raises(InputError, match=rf"fer2013new\.csv{message}"):
         read_ferplus(original, "train")
 
 
@@ -182,51 +132,6 @@ def test_a_table_with_a_byte_order_mark(original: Path) -> None:
     table = original / "fer2013new.csv"
     table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
     assert len(read_ferplus(original, "train")) == 3
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"votes": np.zeros((8, 9), np.uint8)},
-        {"votes": np.zeros(8, np.uint8)},
-        {"votes": np.full((8, 10), -1)},
-        {"votes": np.full((8, 10), "x")},
-        {"usage": np.zeros(3, np.uint8)},
-        {"tiles": {"size": 0}},
-        {"tiles": {"size": 47}},
-        {"tiles": {"cols": 3}},
-        {"tiles": {"n": None}},
-        {"tiles": {"n": 2}},
-    ],
-    ids=str,
-)
-def test_a_wrong_pack_is_named(tmp_path: Path, changes: dict[str, object]) -> None:
-    archive = tmp_path / "ferplus.zip"
-    archive.write_bytes(packed(ROWS, **changes))
-    with pytest.raises(InputError, match=r"ferplus\.zip: expected a packed ferplus zip"):
-        read_ferplus(archive, "train")
-
-
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(place=st.floats(0, 1), junk=st.binary(min_size=1, max_size=12), cut=st.booleans())
-def test_damaged_bytes_are_read_or_refused(
-    tmp_path: Path, place: float, junk: bytes, cut: bool
-) -> None:
-    data = bytearray(PACKED)
-    at = int(place * (len(data) - 1))
-    data[at : len(data) if cut else at + len(junk)] = junk
-    archive = tmp_path / "ferplus.zip"
-    archive.write_bytes(data)
-    try:
-        faces = read_ferplus(archive, "train")
-    except InputError:
-        return
-    assert all(faces.load(index).shape == (SIZE, SIZE, 3) for index in range(len(faces)))
-
-
-PACKED = packed(ROWS)
 
 
 def test_the_real_file(shared: Path) -> None:
@@ -237,6 +142,16 @@ def test_the_real_file(shared: Path) -> None:
     face = faces.load(0)
     assert face.shape == (SIZE, SIZE, 3)
     assert (face == face[:, :, :1]).all()
+    one = read_ferplus(shared / "data" / "ferplus", "valid", protocol=MAJORITY)
+    assert (one.name, one.face_hashes()) == ("ferplus-majority@valid", faces.face_hashes())
+    np.testing.assert_array_equal(one.targets, np.eye(8)[faces.classes])
+
+
+def test_several_labels_of_the_real_file(shared: Path) -> None:
+    faces = read_ferplus(shared / "data" / "ferplus", "valid", protocol=MULTI_LABEL)
+    assert faces.name == "ferplus-multi-label@valid"
+    assert np.bincount((faces.targets > 0).sum(axis=1)).tolist() == [0, 2652, 759, 18]
+    np.testing.assert_allclose(faces.targets.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_the_shipped_weights_were_trained_on_the_real_file(shared: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefer.data.broken import Broken
 from edgefer.data.faces import without_duplicates
-from edgefer.data.source import DRAWN_COUNT, read_data, read_sibling
+from edgefer.data.source import DRAWN_COUNT, read_data, read_sibling, read_splits
 from edgefer.errors import InputError
+from tests.data.trees import EACH, TREES
 
 cv2 = pytest.importorskip("cv2")
 
@@ -94,9 +96,9 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert faces.name == "folder:faces"
 
 
-@pytest.mark.parametrize("text", ["", "x", "raf-db:x", "Ferplus:x", "/data/faces", "synthetic2"])
+@pytest.mark.parametrize("text", ["", "x", "jaffe:x", "Ferplus:x", "/data/faces", "synthetic2"])
 def test_an_unknown_kind_names_those_there_are(text: str) -> None:
-    with pytest.raises(InputError, match=r"expected ferplus:PATH.*folder:PATH.*synthetic"):
+    with pytest.raises(InputError, match=r"expected KIND:PATH.* of ferplus, .*, folder, or synth"):
         read_data(text, "train")
 
 
@@ -144,6 +146,17 @@ def test_a_split_without_faces(tmp_path: Path) -> None:
     assert read_sibling(f"ferplus:{tmp_path}@valid", "valid") is None
 
 
+def test_where_all_is_left_out_the_first_is_named(tmp_path: Path) -> None:
+    both_splits(tmp_path)
+    for file in tmp_path.glob("*/*/*.png"):
+        file.write_bytes(b"no picture")
+    first = r"found none; left out [35], the first for .*0\.png: expected a picture, found 10 b"
+    with pytest.raises(InputError, match=first):
+        read_data(f"folder:{tmp_path}", "train", Broken(skip=True))
+    with pytest.raises(InputError, match=first):
+        read_splits(f"folder:{tmp_path}", Broken(skip=True))
+
+
 def test_sibling_is_the_other_split(tmp_path: Path) -> None:
     both_splits(tmp_path)
     for text in (f"folder:{tmp_path}", f"folder:{tmp_path}@train"):
@@ -165,8 +178,63 @@ def test_drawn_faces_have_a_sibling() -> None:
     assert sibling.face_hashes() == read_data("synthetic:4", "valid").face_hashes()
 
 
+OFFICIAL = {
+    "ferplus": "train valid test",
+    "ferplus-majority": "train valid test",
+    "ferplus-multi-label": "train valid test",
+    "fer2013": "train valid test",
+    "raf-db": "train test",
+    "affectnet": "train valid",
+    "affectnet-7": "train valid",
+    "caer-s": "train test",
+    "sfew": "train valid",
+    "fed-ro": "test",
+    "folder": "train valid",
+}
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_the_official_splits(kind: str, tmp_path: Path) -> None:
+    build, split, count = TREES[kind]
+    text = f"{kind}:{build(tmp_path / 'set')}"
+    splits = read_splits(text)
+    assert " ".join(splits) == OFFICIAL[kind]
+    assert all(len(faces) == count for faces in splits.values())
+    assert list(read_splits(f"{text}@{split}")) == [split]
+    hashes = [set(faces.face_hashes()) for faces in splits.values()]
+    assert len(set.union(*hashes)) == sum(map(len, hashes)), "no face stands in two splits"
+    with pytest.raises(InputError, match=f"expected the split dev, found {split}"):
+        read_data(f"{text}@dev", "train")
+
+
+def test_what_has_no_splits_is_one(tmp_path: Path) -> None:
+    add(tmp_path / "faces", 2)
+    for text in (f"folder:{tmp_path}/faces", "synthetic:2"):
+        splits = read_splits(text)
+        assert {name: len(faces) for name, faces in splits.items()} == {"all": 2}
+
+
+def test_a_split_without_faces_is_passed_over(tmp_path: Path) -> None:
+    build, _, count = TREES["fer2013"]
+    table = build(tmp_path / "set") / "fer2013.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(line for line in lines if "PublicTest" not in line))
+    assert list(read_splits(f"fer2013:{table}")) == ["train", "test"]
+    assert read_sibling(f"fer2013:{table}", "valid") is None
+    table.write_text(lines[0])
+    with pytest.raises(InputError, match="expected faces in train or valid or test, found none"):
+        read_splits(f"fer2013:{table}")
+
+
+def test_without_a_validation_split_there_is_no_sibling(tmp_path: Path) -> None:
+    build, _, count = TREES["raf-db"]
+    text = f"raf-db:{build(tmp_path / 'set')}"
+    assert read_sibling(text, "valid") is None
+    assert len(read_data(f"{text}@test", "valid")) == count == 7 * EACH
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for written in (text, f"folder:/none/{text}", f"ferplus:/none/{text}", f"synthetic{text}"):
+    for written in (text, f"folder:/none/{text}", f"raf-db:/none/{text}", f"synthetic{text}"):
         with contextlib.suppress(InputError):
             assert len(read_data(written, "valid")) > 0
