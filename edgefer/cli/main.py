@@ -16,6 +16,8 @@ from typer.core import TyperGroup
 
 from edgefer import __version__
 from edgefer.cli.benchmark import benchmark
+from edgefer.cli.convert import convert
+from edgefer.cli.data import data
 from edgefer.cli.doctor import doctor
 from edgefer.cli.evaluate import evaluate
 from edgefer.cli.export import export
@@ -96,6 +98,8 @@ def edgefer(
 
 
 app.command()(benchmark)
+app.command()(convert)
+app.command()(data)
 app.command()(doctor)
 app.command()(evaluate)
 app.command()(export)

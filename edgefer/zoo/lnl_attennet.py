@@ -114,7 +114,10 @@ class LnlAttenNet(FaceNetwork):
         return Heads(joint, regions, self.whole(seen), weights)
 
     def _weights(self, deepest: Tensor) -> tuple[Tensor, Tensor]:
-        """The regions' weights [n, 16] (one row where all are alike), and the features of the whole face [n, 128]."""
+        """The regions' weights [n, 16], and the features of the whole face [n, 128].
+
+        Where all regions are alike their weights are one row for all faces.
+        """
         cells = in_cells(deepest, GRID).mean(dim=(3, 5))
         if self.non_local is None:
             return cells.new_full((1, REGIONS), 1 / REGIONS), cells.mean(dim=(2, 3))
