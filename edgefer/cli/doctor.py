@@ -125,7 +125,7 @@ def _try_backend(backend: type[Backend], bundle: Bundle) -> Trial:
     try:
         opened = backend.open(bundle, backend.flavour, None)
         try:
-            answer = opened.run(np.zeros((1, size, size, 3), np.uint8))
+            answer = opened.run(np.zeros((1, size, size, 3), np.uint8))["probabilities"]
             right = bool(abs(float(answer.sum()) - 1) < 1e-3)
         finally:
             opened.close()

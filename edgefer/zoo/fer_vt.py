@@ -107,7 +107,8 @@ class Layer(nn.Module):
         """[n, tokens, 192] to the same shape."""
         tokens = tokens + self.dropout(self._attend(self.norm1(tokens)))
         wide = self.dropout(functional.gelu(self.forward1(self.norm2(tokens))))
-        return tokens + self.dropout(self.forward2(wide))
+        made: Tensor = tokens + self.dropout(self.forward2(wide))
+        return made
 
     def _attend(self, tokens: Tensor) -> Tensor:
         split = self.mixed(tokens).unflatten(2, (3, _HEADS, _TOKEN // _HEADS))

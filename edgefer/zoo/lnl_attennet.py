@@ -71,7 +71,8 @@ class LocalNetworks(nn.Module):
         regions = out.unflatten(1, (REGIONS, _WIDTH))
         if self.attention is not None:
             regions = regions * torch.sigmoid(self.attention(out))[:, :, None]
-        return regions.mean(dim=(3, 4))
+        means: Tensor = regions.mean(dim=(3, 4))
+        return means
 
 
 def _grouped(inputs: int, outputs: int, size: int, stride: int) -> nn.Conv2d:

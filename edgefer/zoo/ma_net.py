@@ -54,7 +54,7 @@ class MulScaleBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, order: ScaleOrder) -> None:
         super().__init__()
         width = outputs // _SCALES
-        self.width, self.order = width, order
+        self.order = order
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         for place in range(1, 2 * _SCALES + 1):
@@ -65,7 +65,7 @@ class MulScaleBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, inputs, h, w] to [n, outputs, h / stride, w / stride]."""
-        slices = torch.relu(self.bn1(self.conv1(x))).split(self.width, dim=1)
+        slices = torch.relu(self.bn1(self.conv1(x))).chunk(_SCALES, dim=1)
         backward = self.order is ScaleOrder.BIDIRECTIONAL
         first = self._pass(slices, 1, range(_SCALES))
         second = self._pass(slices, 2, range(_SCALES)[::-1] if backward else range(_SCALES))
