@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from edgefer.cli.output import JsonOption, facts, note, percent, print_json, progress_bar, show
+from edgefer.cli import recipe
+from edgefer.cli.broken import SkipBrokenOption
+from edgefer.cli.choices import ScaleOrderOption, SizeOption, WithoutOption, read_choices
+from edgefer.cli.output import JsonOption, facts, percent, print_json, show
+from edgefer.cli.training import Job, preview_to, train_to
 from edgefer.machine import MOST_THREADS
-from edgefer.training.options import TrainingOptions
-
-if TYPE_CHECKING:
-    from edgefer.data.faces import FaceSet
-    from edgefer.training.trainer import Epoch, Trainer
-    from edgefer.zoo.registry import Network
-
-_DEFAULT = TrainingOptions()
 
 
 def train(
@@ -34,12 +29,24 @@ def train(
     output: Annotated[
         Path | None, typer.Option(help="The weights; NETWORK.safetensors by default.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the faces.")] = _DEFAULT.epochs,
-    batch: Annotated[int, typer.Option(help="Faces a step.")] = _DEFAULT.batch,
-    learning_rate: Annotated[
-        float, typer.Option(help="The highest of the cycle.")
-    ] = _DEFAULT.learning_rate,
-    seed: Annotated[int, typer.Option(help="Of all chance.")] = _DEFAULT.seed,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Start from these; what is not in them is random."),
+    ] = None,
+    size: SizeOption = None,
+    without: WithoutOption = None,
+    scale_order: ScaleOrderOption = None,
+    epochs: recipe.EpochsOption = None,
+    batch: recipe.BatchOption = None,
+    learning_rate: recipe.LearningRateOption = None,
+    optimizer: recipe.OptimizerOption = None,
+    schedule: recipe.ScheduleOption = None,
+    step_epochs: recipe.StepEpochsOption = None,
+    weight_decay: recipe.WeightDecayOption = None,
+    trunk_rate: recipe.TrunkRateOption = None,
+    augmentation: recipe.AugmentationOption = None,
+    balanced: recipe.BalancedOption = False,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -49,135 +56,51 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from OUTPUT.checkpoint, with the same options.")
     ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Write the first faces and what is made of them."),
+    ] = None,
+    skip_broken: SkipBrokenOption = False,
     json: JsonOption = False,
 ) -> None:
     """Train a network and write its FP32 weights.
 
+    It learns the labels that the data has. Each network has a recipe; options override it.
     After each epoch a checkpoint is written beside the output, and removed when all is done.
-    Faces that are in the validation set too are not trained on.
+    Faces that are in the validation set too are not trained on. With --preview it only draws.
 
     \b
     Example:
       edgefer train fer-lite --data ferplus:fer2013
       edgefer train fer-lite --data ferplus:fer2013 --resume
+      edgefer train ma-net --data affectnet-7:AffectNet --weights ms-celeb.safetensors --balanced
+      edgefer train fer-lite --data folder:faces --augmentation cabin --preview faces.png
     """
-    options = TrainingOptions(epochs, batch, learning_rate, seed=seed)
-    weights = output or Path(f"{network}.safetensors")
-    document = _train(network, options, (data, validation), weights, threads, resume)
-    if json:
-        print_json(document)
-    else:
-        _show(document)
-
-
-def _train(
-    name: str,
-    options: TrainingOptions,
-    data: tuple[str, str | None],
-    weights: Path,
-    threads: int | None,
-    resume: bool,
-) -> dict[str, Any]:
-    """Train from the start or a checkpoint to the weights; what there is to say of it."""
+    from edgefer.data.broken import Broken
     from edgefer.zoo.registry import find_network
 
-    network = find_network(name)
-    checkpoint = Path(f"{weights}.checkpoint")
-    _check_files(weights, checkpoint, resume)
-    _load_torch(threads)
-    from edgefer.training.trainer import Trainer
-
-    started = time.perf_counter()
-    with progress_bar() as progress:
-        progress("faces", 0, 0)
-        faces, measured, dropped = _read(*data)
-        trainer = Trainer(network, faces, options, measured, progress)
-        progress("faces", 1, 1)
-        if resume:
-            trainer.resume(checkpoint)
-        history = _run(trainer, checkpoint)
-    written = _write(weights, network, trainer, history)
-    checkpoint.unlink(missing_ok=True)
-    return {
-        **written,
-        "dropped": dropped,
-        "validation": measured and {"name": measured.name, "faces": len(measured)},
-        "epochs": history,
-        "seconds": time.perf_counter() - started,
-    }
-
-
-def _check_files(weights: Path, checkpoint: Path, resume: bool) -> None:
-    from edgefer.errors import InputError
-    from edgefer.files import check_writable
-
-    check_writable(weights)
-    if resume and not checkpoint.is_file():
-        msg = f"{checkpoint}: expected a checkpoint to go on from, found none; leave out --resume"
-        raise InputError(msg)
-    if checkpoint.exists() and not resume:
-        msg = f"{checkpoint}: left by a run that was stopped; go on with --resume, or remove it"
-        raise InputError(msg)
-
-
-def _load_torch(threads: int | None) -> None:
-    from edgefer.imports import require
-
-    torch = require("torch", "train")
-    require("safetensors", "train")
-    if threads is not None:
-        torch.set_num_threads(threads)
-
-
-def _read(data: str, validation: str | None) -> tuple[FaceSet, FaceSet | None, int]:
-    """The faces to learn, those to measure, and how many are left out as they are in both."""
-    from edgefer.data.faces import without_duplicates
-    from edgefer.data.source import read_data, read_sibling
-
-    faces = read_data(data, "train")
-    measured = read_data(validation, "valid") if validation else read_sibling(data, "valid")
-    if measured is None:
-        return faces, None, 0
-    kept, dropped = without_duplicates(faces, measured)
-    if dropped:
-        note(f"{dropped} of {len(faces)} faces are left out: they are in {measured.name} too")
-    return kept, measured, dropped
-
-
-def _run(trainer: Trainer, checkpoint: Path) -> list[Epoch]:
-    """Train to the end; a checkpoint and one line on standard error after each epoch."""
-    history: list[Epoch] = []
-    saved, epochs = trainer.epochs_done, trainer.options.epochs
-    try:
-        for epoch in trainer:
-            trainer.save(checkpoint)
-            saved = epoch.number
-            history.append(epoch)
-            accuracy = percent(epoch.accuracy, 2)
-            note(f"epoch {saved} of {epochs}: loss {epoch.loss:.4f}, accuracy {accuracy}")
-    except KeyboardInterrupt:
-        if saved:
-            note(f"{checkpoint} has {saved} of {epochs} epochs; --resume goes on from there")
-        else:
-            note("no epoch was complete: there is nothing to resume")
-        raise
-    return history
-
-
-def _write(
-    weights: Path, network: Network, trainer: Trainer, history: list[Epoch]
-) -> dict[str, Any]:
-    from edgefer.files import sha256
-    from edgefer.zoo.weights import save_weights
-
-    accuracy = history[-1].accuracy if history else trainer.accuracy()
-    origin = {**trainer.run, "accuracy": accuracy}
-    save_weights(weights, network, trainer.averaged.state_dict(), origin)
-    return {"weights": weights, "sha256": sha256(weights.read_bytes()), **origin}
+    given: dict[str, Any] = {"epochs": epochs, "batch": batch, "seed": seed}
+    given |= {"learning_rate": learning_rate, "optimizer": optimizer, "schedule": schedule}
+    given |= {"step_epochs": step_epochs, "weight_decay": weight_decay}
+    given |= {"trunk_rate": trunk_rate, "balanced": balanced}
+    options = recipe.read_options(network, augmentation, **given)
+    chosen = find_network(network).varied(read_choices(size, without, scale_order))
+    broken = Broken(skip_broken)
+    job = Job(chosen, options, data, validation, weights, threads, broken)
+    if preview is None:
+        document = train_to(job, output or Path(f"{network}.safetensors"), resume)
+    else:
+        document = preview_to(job, preview)
+    if json:
+        print_json(document)
+    elif preview is None:
+        _show(document)
+    else:
+        _show_preview(document)
 
 
 def _show(document: dict[str, Any]) -> None:
-    data, validation = document["data"], document["validation"]
+    data, validation, start = document["data"], document["validation"], document["start"]
     measured = f"{validation['faces']} faces of {validation['name']}" if validation else "none"
     left_out = f", {document['dropped']} left out" if document["dropped"] else ""
     show(
@@ -185,6 +108,7 @@ def _show(document: dict[str, Any]) -> None:
             [
                 ("weights", document["weights"]),
                 ("sha256", document["sha256"]),
+                ("started from", start["source"] if start else "chance"),
                 ("trained on", f"{data['faces']} faces of {data['name']}{left_out}"),
                 ("measured on", measured),
                 ("accuracy", percent(document["accuracy"], 2)),
@@ -192,3 +116,8 @@ def _show(document: dict[str, Any]) -> None:
             ]
         )
     )
+
+
+def _show_preview(document: dict[str, Any]) -> None:
+    faces = f"{document['faces']} faces, each row over the same varied"
+    show(facts([("preview", document["preview"]), ("shows", faces)]))

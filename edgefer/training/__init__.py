@@ -1,1 +1,5 @@
-"""FP32 training: `trainer` is the loop, `augment` varies the faces, `checkpoint` resumes."""
+"""FP32 training: `trainer` is the loop, `recipes` how each network is trained by default.
+
+`feed` loads faces ahead of their use, `batches` varies them (`covers`, `camera`, `augment`),
+`optimization` takes the steps, `checkpoint` resumes.
+"""

@@ -1,4 +1,4 @@
-"""Mild variation of a batch of faces, on the device they are on."""
+"""The variation of a batch of faces, on the device they are on."""
 
 from __future__ import annotations
 
@@ -8,45 +8,78 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from edgefer.training.options import Augmentation
+from edgefer.training.chance import rectangles, uniform, unit
+from edgefer.training.variation import (
+    AreaErasing,
+    Augmentation,
+    Crop,
+    Erasing,
+    Light,
+    Moves,
+)
 
 
-def augment(faces: Tensor, limits: Augmentation, random: Generator) -> Tensor:
-    """float32 [n, channels, h, w], normalised, to the same shape."""
-    faces = _move(faces, limits, random)
-    light = 1 + limits.contrast * _uniform(faces, random)
-    faces = faces * light + limits.brightness * _uniform(faces, random)
-    return _erase(faces, limits, random)
+def augment(faces: Tensor, wanted: Augmentation, random: Generator) -> Tensor:
+    """float32 [n, channels, h, w], normalised, to the same shape.
+
+    What has to see light or people comes before: `camera` and `covers` are not done here.
+    """
+    if wanted.moves is not None:
+        faces = _move(faces, wanted.moves, random)
+    if wanted.crop is not None:
+        faces = _crop(faces, wanted.crop, random)
+    if wanted.light is not None:
+        faces = _light(faces, wanted.light, random)
+    return faces if wanted.erasing is None else _erase(faces, wanted.erasing, random)
 
 
-def _move(faces: Tensor, limits: Augmentation, random: Generator) -> Tensor:
-    count = len(faces)
-    angle = math.radians(limits.rotation) * _uniform(faces, random).flatten()
-    scale = 1 + limits.scale * _uniform(faces, random).flatten()
-    shift = [2 * limits.shift * _uniform(faces, random).flatten() for _ in range(2)]
-    mirror = torch.where(_uniform(faces, random).flatten() > 0, 1.0, -1.0)
+def _move(faces: Tensor, limits: Moves, random: Generator) -> Tensor:
+    angle = math.radians(limits.rotation) * uniform(faces, random).flatten()
+    scale = 1 + limits.scale * uniform(faces, random).flatten()
+    shift = [2 * limits.shift * uniform(faces, random).flatten() for _ in range(2)]
+    mirror = _mirror(faces, random)
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
-    rows = [cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]]
-    theta = torch.stack(rows, dim=1).reshape(count, 2, 3)
+    return _sample(faces, [cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]])
+
+
+def _crop(faces: Tensor, limits: Crop, random: Generator) -> Tensor:
+    width, height = (
+        side.flatten() for side in rectangles(faces, limits.area, limits.ratio, random)
+    )
+    x, y = ((1 - side) * uniform(faces, random).flatten() for side in (width, height))
+    none = torch.zeros_like(width)
+    return _sample(faces, [width * _mirror(faces, random), none, x, none, height, y])
+
+
+def _mirror(faces: Tensor, random: Generator) -> Tensor:
+    return torch.where(uniform(faces, random).flatten() > 0, 1.0, -1.0)
+
+
+def _sample(faces: Tensor, rows: list[Tensor]) -> Tensor:
+    """The faces behind an affine map of each, whose six numbers are given row by row."""
+    theta = torch.stack(rows, dim=1).reshape(len(faces), 2, 3)
     grid = functional.affine_grid(theta, list(faces.shape), align_corners=False)
     return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
 
 
-def _erase(faces: Tensor, limits: Augmentation, random: Generator) -> Tensor:
+def _light(faces: Tensor, limits: Light, random: Generator) -> Tensor:
+    light = 1 + limits.contrast * uniform(faces, random)
+    return faces * light + limits.brightness * uniform(faces, random)
+
+
+def _erase(faces: Tensor, limits: Erasing | AreaErasing, random: Generator) -> Tensor:
     """One rectangle of noise in some faces (random erasing, Zhong et al., AAAI 2020)."""
     height, width = faces.shape[2:]
-    low, high = limits.erased_side
-    centre = [(_uniform(faces, random) + 1) / 2 for _ in range(2)]
-    side = [low + (high - low) * (_uniform(faces, random) + 1) / 2 for _ in range(2)]
+    if isinstance(limits, Erasing):
+        low, high = limits.side
+        centre = [unit(faces, random) for _ in range(2)]
+        side = [low + (high - low) * unit(faces, random) for _ in range(2)]
+    else:
+        side = list(rectangles(faces, limits.area, limits.ratio, random))[::-1]
+        centre = [each / 2 + (1 - each) * unit(faces, random) for each in side]
     y = torch.arange(height, device=faces.device).reshape(1, 1, -1, 1) / height
     x = torch.arange(width, device=faces.device).reshape(1, 1, 1, -1) / width
     inside = ((y - centre[0]).abs() < side[0] / 2) & ((x - centre[1]).abs() < side[1] / 2)
-    chosen = (_uniform(faces, random) + 1) / 2 < limits.erased
+    chosen = unit(faces, random) < limits.share
     noise = torch.randn(faces.shape, generator=random, device=faces.device)
     return torch.where(inside & chosen, noise, faces)
-
-
-def _uniform(faces: Tensor, random: Generator) -> Tensor:
-    """One number in [-1, 1) for each face: [n, 1, 1, 1]."""
-    shape = (len(faces), 1, 1, 1)
-    return 2 * torch.rand(shape, generator=random, device=faces.device) - 1

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 from edgefer.errors import InputError
+from edgefer.training.variation import PRESETS, Augmentation, Preset
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Limits of the variation. Our choice, for faces that are cropped but not aligned."""
+class Optimizer(str, Enum):
+    """Who takes the steps: SGD with Nesterov's momentum, or Adam with its usual constants."""
 
-    rotation: float = 15.0  # degrees
-    scale: float = 0.15
-    shift: float = 0.08  # of the width
-    contrast: float = 0.3
-    brightness: float = 0.3  # in deviations of the input
-    erased: float = 0.5  # share of the faces
-    erased_side: tuple[float, float] = (0.15, 0.4)  # of the width
+    SGD = "sgd"
+    ADAM = "adam"
+    ADAMW = "adamw"
+
+    __str__ = str.__str__
+
+
+class Schedule(str, Enum):
+    """How the learning rate runs: up and down, down by steps, or down along a cosine."""
+
+    ONE_CYCLE = "one-cycle"
+    STEPS = "steps"
+    COSINE = "cosine"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What decides the result, beside the data."""
+    """What decides the result, beside the network, the data and the weights started from.
+
+    `learning_rate` is the highest. The schedule of steps takes a tenth of it every `step_epochs`;
+    the cosine ends at the share `lowest` of it. Weights that were loaded learn at `trunk_rate`
+    times the rate of fresh ones. `balanced` draws faces of each class alike often.
+    """
 
     epochs: int = 40
     batch: int = 128
@@ -32,18 +46,30 @@ class TrainingOptions:
     weight_decay: float = 5e-4
     averaging: float = 0.999
     seed: int = 0
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = PRESETS[Preset.STANDARD]
+    optimizer: Optimizer = Optimizer.SGD
+    schedule: Schedule = Schedule.ONE_CYCLE
+    step_epochs: int = 15
+    lowest: float = 0.0
+    trunk_rate: float = 1.0
+    balanced: bool = False
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2:
-            msg = (
-                f"expected epochs of 1 or more and a batch of 2 or more, found {self.epochs} and "
-                f"{self.batch}"
-            )
-            raise InputError(msg)
-        if not 0 < self.learning_rate < math.inf:
-            msg = f"expected a learning rate above 0, found {self.learning_rate}"
-            raise InputError(msg)
+        whole = {"epochs": (self.epochs, 1), "batch": (self.batch, 2)}
+        for name, (count, least) in {**whole, "step epochs": (self.step_epochs, 1)}.items():
+            if count < least:
+                msg = f"expected {name} of {least} or more, found {count}"
+                raise InputError(msg)
+        above = {"learning rate": self.learning_rate, "trunk rate": self.trunk_rate}
+        for name, value in above.items():
+            if not 0 < value < math.inf:
+                msg = f"expected a {name} above 0, found {value}"
+                raise InputError(msg)
+        shares = {"momentum": self.momentum, "averaging": self.averaging, "lowest": self.lowest}
+        for name, value in {**shares, "weight decay": self.weight_decay}.items():
+            if not 0 <= value < 1:
+                msg = f"expected {name} of 0 to below 1, found {value}"
+                raise InputError(msg)
         if not 0 <= self.seed < 2**63:
             msg = f"expected a seed of 0 to 2**63 - 1, found {self.seed}"
             raise InputError(msg)

@@ -93,7 +93,7 @@ def change(trainer: Trainer, path: Path, how: Callable[[Groups], object], epochs
     save_checkpoint(path, groups, {**trainer.run, "epochs_done": epochs})
 
 
-@pytest.mark.parametrize("group", ["weights", "averaged", "momentum"])
+@pytest.mark.parametrize("group", ["weights", "averaged", "momentum_buffer"])
 @pytest.mark.parametrize("damage", ["missing", "one number", "transposed"])
 def test_other_tensors_are_refused(
     trainer: Trainer, group: str, damage: str, tmp_path: Path

@@ -12,13 +12,14 @@ import torch
 from edgefer.data.drawn import drawn_faces
 from edgefer.data.faces import FaceSet
 from edgefer.errors import CheckFailed, InputError
-from edgefer.training.options import Augmentation, TrainingOptions
+from edgefer.training.options import TrainingOptions
 from edgefer.training.trainer import Epoch, Trainer
+from edgefer.training.variation import Augmentation, Moves
 from edgefer.zoo.contract import PixelInput
 from edgefer.zoo.registry import Network, find_network
 from tests.training.tiny import TINY, noise_faces
 
-STILL = Augmentation(0, 0, 0, 0, 0, 0)
+STILL = Augmentation(moves=Moves(0, 0, 0))
 SHORT = TrainingOptions(epochs=3, batch=8)
 
 
@@ -41,6 +42,8 @@ def test_it_learns_drawn_faces_by_heart() -> None:
     assert epochs[-1].loss < 0.3
     assert epochs[-1].accuracy is not None
     assert epochs[-1].accuracy > 0.95
+    assert epochs[0].train_accuracy < 0.5
+    assert epochs[-1].train_accuracy > 0.9
 
 
 def test_epochs_are_numbered_and_accuracy_needs_faces() -> None:
@@ -141,7 +144,7 @@ def test_averages_stay_between_the_weights_they_average() -> None:
 def test_progress_runs_to_the_end() -> None:
     calls: list[tuple[str, int, int]] = []
     list(Trainer(TINY, noise_faces(24), SHORT, progress=lambda *call: calls.append(call)))
-    assert calls == [("training", step, 9) for step in range(1, 10)]
+    assert calls == [("decoding noise0", 24, 24)] + [("training", n, 9) for n in range(1, 10)]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run() -> None:
