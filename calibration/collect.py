@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MINMAX = "min-max"
 _LEAST, _GREATEST, _FIRST_AXIS = "least values", "greatest values", "first axis"
+_SUMS = "sums"  # not a number where one of the values is none: the ends pass over such
+_REDUCED = {_LEAST: "ReduceMin", _GREATEST: "ReduceMax", _SUMS: "ReduceSum"}
 
 
 def collect_ranges(
@@ -32,8 +34,9 @@ def collect_ranges(
     high = np.zeros(len(tensors))
     faces = 0
     for pixels in batches:
-        ends = np.array(session.run([_LEAST, _GREATEST], {"pixels": pixels}))
-        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+        least, greatest, sums = session.run([_LEAST, _GREATEST, _SUMS], {"pixels": pixels})
+        _check_finite(tensors, sums)
+        low, high = np.minimum(low, least), np.maximum(high, greatest)
         faces += len(pixels)
     if not faces:
         msg = "calibration: expected at least one face, found none"
@@ -44,6 +47,13 @@ def collect_ranges(
     }
 
 
+def _check_finite(tensors: Sequence[str], sums: NDArray[np.float32]) -> None:
+    for name, total in zip(tensors, sums):
+        if not np.isfinite(total):
+            msg = f"calibration: {name}: expected finite values, found others; are the weights?"
+            raise InputError(msg)
+
+
 def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession:
     """An ONNX Runtime session of `graph` that gives the ends of all `tensors` instead."""
     onnx = require("onnx", "export")
@@ -51,7 +61,7 @@ def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession
     model = onnx.load_model_from_string(graph)
     make, kind = onnx.helper.make_node, onnx.TensorProto.FLOAT
     del model.graph.output[:]
-    for output, reduce in ((_LEAST, "ReduceMin"), (_GREATEST, "ReduceMax")):
+    for output, reduce in _REDUCED.items():
         ends = [f"{output} of {name}" for name in tensors]
         nodes = (make(reduce, [name], [end], keepdims=0) for name, end in zip(tensors, ends))
         model.graph.node.extend(nodes)

@@ -30,9 +30,12 @@ _GREATEST_BIAS = 2.0**30
 
 
 def tensors_to_observe(model: ModelProto) -> list[str]:
-    """The activations whose ranges both flavours together need, in the order of the graph."""
+    """The activations whose ranges both flavours together need, in the order of the graph.
+
+    Raises InputError where no layer is worth INT8.
+    """
     view = GraphView(model)
-    wanted = {name for flavour in Flavour for name in place(view, flavour).tensors}
+    wanted = {name for flavour in Flavour for name in _place(view, flavour).tensors}
     return [str(name) for node in view.nodes for name in node.output if name in wanted]
 
 
@@ -43,16 +46,22 @@ def int8_graph(
 
     Raises InputError where the table lacks the range of a tensor.
     """
-    placement = place(GraphView(model), flavour)
-    if not placement.weighted:
-        msg = "INT8: expected layers with weights (Conv, Gemm), found none worth it; export to fp16"
-        raise InputError(msg)
+    placement = _place(GraphView(model), flavour)
     missing = sorted(set(placement.tensors) - set(table.ranges))
     if missing:
         msg = f"calibration table: no range for {missing[0]}; calibrate this network again"
         raise InputError(msg)
     made = _Emitter(model, placement, table, flavour).emit()
     return (to_half(made) if flavour is Flavour.GPU else made), placement.higher
+
+
+def _place(view: GraphView, flavour: Flavour) -> Placement:
+    """The placement; InputError where there is nothing to place."""
+    placement = place(view, flavour)
+    if not placement.weighted:
+        msg = "INT8: expected layers with weights (Conv, Gemm), found none worth it; export to fp16"
+        raise InputError(msg)
+    return placement
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,21 @@ def answers(graph: bytes, faces: NDArray[np.uint8]) -> Answers:
 def compare_outputs(
     what: str, found: Answers, expected: Answers, limit: float
 ) -> tuple[Parity, ...]:
-    """The parity of each output of `found` with that of `expected`."""
-    return tuple(
-        compare(what if name == OUTPUT else f"{what}: {name}", found[name], expected[name], limit)
-        for name in expected
-    )
+    """The parity of each output of `found` with that of `expected`.
+
+    What is no probability is compared on the scale of its own values, where they exceed 1.
+    """
+    checks = []
+    for name, values in expected.items():
+        if name == OUTPUT:
+            checks.append(compare(what, found[name], values, limit))
+        else:
+            scale = max(1.0, float(np.abs(values).max()))
+            flat = [
+                np.asarray(each / scale).reshape(len(values), -1) for each in (found[name], values)
+            ]
+            checks.append(compare(f"{what}: {name}", flat[0], flat[1], limit))
+    return tuple(checks)
 
 
 def compare(what: str, found: Floats, expected: Floats, limit: float) -> Parity:
@@ -76,9 +86,12 @@ def require_parity(checks: tuple[Parity, ...]) -> None:
     failed = [check for check in checks if not check.holds]
     if failed:
         figures = "; ".join(
-            f"{check.what}: a probability differs by {check.difference:.4f}, at most "
+            f"{check.what}: a value differs by {check.difference:.4f}, at most "
             f"{check.limit:g} is allowed, {check.agreement:.0%} of {check.faces} drawn faces agree"
             for check in failed
         )
-        msg = f"parity does not hold, no bundle is written: {figures}"
+        msg = (
+            f"parity does not hold, no bundle is written: {figures}; calibrate on other or more "
+            "faces, or ask for a higher precision"
+        )
         raise CheckFailed(msg)

@@ -69,9 +69,14 @@ class GraphView:
 
     @cached_property
     def _inferred(self) -> dict[str, TypeProto.Tensor]:
-        """Type and shape of each activation; not every reader of a graph needs them."""
+        """Type and shape of each activation for one face; not every reader needs them."""
         onnx = require("onnx", "export")
-        graph = onnx.shape_inference.infer_shapes(self._model, strict_mode=True).graph
+        alone = onnx.ModelProto()
+        alone.CopyFrom(self._model)
+        del alone.graph.value_info[:]
+        for value in (*alone.graph.input, *alone.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_value = 1
+        graph = onnx.shape_inference.infer_shapes(alone, strict_mode=True, data_prop=True).graph
         values = (*graph.value_info, *graph.output)
         return {value.name: value.type.tensor_type for value in values}
 
@@ -88,11 +93,10 @@ class GraphView:
         """Of one face; 0 for an operator without weights."""
         if node.op_type not in WEIGHTED or node.input[1] not in self.constants:
             return 0
-        cost = self.size(node.input[1])
-        if node.op_type == "Conv":
-            sides = self._inferred[node.output[0]].shape.dim[2:]
-            cost *= int(np.prod([side.dim_value for side in sides]))
-        return cost
+        made = self._inferred[node.output[0]].shape.dim
+        # how often the weights are used: at each place, or for each row
+        sides = made[2:] if node.op_type == "Conv" else made[:-1]
+        return self.size(node.input[1]) * int(np.prod([side.dim_value for side in sides]))
 
     def result(self, node: NodeProto) -> str:
         """The node's output, behind the ReLU that will be fused into it."""
@@ -112,14 +116,22 @@ class GraphView:
 
     def decides_gate(self, node: NodeProto) -> bool:
         """Whether all that a node makes goes into sigmoids, which are not themselves answers."""
-        readers = [reader for name in node.output for reader in self.readers[name]]
-        return bool(readers) and all(
-            reader.op_type in _GATES
-            and reader.name not in self._tail
-            or reader.op_type in _TOWARDS_GATE
-            and self.decides_gate(reader)
-            for reader in readers
-        )
+        return node.name in self._gating
+
+    @cached_property
+    def _gating(self) -> set[str]:
+        """Names of the nodes whose results lead to gates and to nothing else."""
+        found: set[str] = set()
+        for node in reversed(self.nodes):
+            readers = [reader for name in node.output for reader in self.readers[name]]
+            if readers and all(self._towards_gate(reader, found) for reader in readers):
+                found.add(node.name)
+        return found - self._tail
+
+    def _towards_gate(self, reader: NodeProto, gating: set[str]) -> bool:
+        if reader.op_type in _GATES:
+            return reader.name not in self._tail
+        return reader.op_type in _TOWARDS_GATE and reader.name in gating
 
     def reads_pixels(self, node: NodeProto) -> bool:
         """Whether nothing but layout lies between the pixels and this node."""

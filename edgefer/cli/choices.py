@@ -29,6 +29,6 @@ def read_choices(size: int | None, without: str | None, scale_order: str | None)
     """The choices that the options stand for; InputError for a scale order that there is not."""
     from edgefer.zoo.registry import Choices, ScaleOrder
 
-    parts = None if without is None else frozenset(filter(None, without.split(",")))
+    parts = None if without is None else frozenset(part.strip() for part in without.split(","))
     order = None if scale_order is None else ScaleOrder.parse(scale_order)
     return Choices(size=size, without=parts, scale_order=order)

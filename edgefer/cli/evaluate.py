@@ -12,6 +12,7 @@ from edgefer.cli.broken import SkipBrokenOption, note_left_out
 from edgefer.cli.output import (
     JsonOption,
     facts,
+    note,
     percent,
     print_json,
     progress_bar,
@@ -64,9 +65,13 @@ def evaluate(
         progress_bar() as progress,
         load(bundle, backend=backend, threads=threads, flavour=flavour) as session,
     ):
-        faces = read_data(data, "valid", broken, progress)
+        given = read_data(data, "valid", broken, progress)
+        faces = given.relabelled(session.labels)
         found = accuracy.evaluate(session, faces, progress)
     note_left_out(broken)
+    unmeasured = len(given) - len(faces)
+    if unmeasured:
+        note(f"{unmeasured} of {len(given)} faces are not measured: the bundle lacks their label")
     about = {
         "bundle": bundle,
         "id": session.id,
@@ -82,7 +87,7 @@ def evaluate(
         setting = read_setting()
         digest = {"name": faces.name, "faces": len(faces), "sha256": faces.digest()}
         where = {"device": setting.device(session.backend), **asdict(setting)}
-        left_out = {"left_out": broken.left_out}
+        left_out = {"left_out": broken.left_out, "unmeasured": unmeasured}
         print_json({**where, **about, "data": digest, **left_out, "accuracy": found})
     else:
         _show(about, found)

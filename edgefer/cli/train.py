@@ -73,8 +73,8 @@ def train(
     Example:
       edgefer train fer-lite --data ferplus:fer2013
       edgefer train fer-lite --data ferplus:fer2013 --resume
-      edgefer train ma-net --data affectnet-7:AffectNet --weights ms-celeb.safetensors --balanced
-      edgefer train fer-lite --data folder:faces --augmentation cabin --preview faces.png
+      edgefer train ma-net --data affectnet-7:AffectNet --weights faces.safetensors
+      edgefer train fer-lite --data folder:faces --augmentation cabin --preview f.png
     """
     from edgefer.data.broken import Broken
     from edgefer.zoo.registry import find_network

@@ -120,13 +120,18 @@ def _read(job: Job, progress: Progress) -> tuple[FaceSet, FaceSet | None, int]:
     """The faces to learn, those to measure, and how many are left out as they are in both."""
     from edgefer.data.faces import without_duplicates
     from edgefer.data.source import read_data, read_sibling
+    from edgefer.errors import InputError
 
     faces = read_data(job.data, "train", job.broken, progress)
     read, text = (read_data, job.validation) if job.validation else (read_sibling, job.data)
     found = read(text, "valid", job.broken, progress)
     note_left_out(job.broken)
     faces.face_hashes(progress)
+    absent = [label for number, label in enumerate(faces.labels) if number not in faces.classes]
+    if absent:
+        note(f"{faces.name} has no faces of {', '.join(absent)}: these will not be answered")
     if found is None:
+        note("nothing is measured: there is no valid split; name faces as --validation DATA")
         return faces, None, 0
     measured = found.relabelled(faces.labels)
     if len(measured) < len(found):
@@ -134,6 +139,9 @@ def _read(job: Job, progress: Progress) -> tuple[FaceSet, FaceSet | None, int]:
         note(f"{others} are not measured: their label is not in {faces.name}")
     measured.face_hashes(progress)
     kept, dropped = without_duplicates(faces, measured)
+    if not len(kept):
+        msg = f"{faces.name}: all faces are in {measured.name} too; give another --validation"
+        raise InputError(msg)
     if dropped:
         note(f"{dropped} of {len(faces)} faces are left out: they are in {measured.name} too")
     return kept, measured, dropped

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgefer.data.faces import Pixels
 from edgefer.data.pictures import decode_picture
-from edgefer.errors import InputError, MissingDependency
+from edgefer.errors import InputError, MissingDependency, reason
 
 PACKED_SPLITS = {"train": 0, "valid": 1}
 _MEMBER_LIMIT = 64 << 20
@@ -51,7 +51,7 @@ def read_packed(
         raise
     except Exception as error:  # zipfile, zlib, numpy and json raise a dozen kinds
         parts = "labels.npz, tiles.json, tile*.webp"
-        msg = f"{archive}: expected a packed ferplus zip ({parts}): {error}"
+        msg = f"{archive}: expected a packed ferplus zip ({parts}): {reason(error, 200)}"
         raise InputError(msg) from error
     return values[rows], lambda index: from_grey(grey[index])
 

@@ -71,8 +71,7 @@ def _read(folder: Path, kind: str, split: str, broken: Broken) -> FaceSet:
     labels, there = ORDERS[kind], labels_in(folder)
     for name, label in zip(_CLASSES[kind], labels):
         if label not in there:
-            msg = f"{folder / name}: expected a folder of pictures, found none"
-            raise InputError(msg)
+            broken.found(f"{folder / name}: expected a folder of pictures, found none")
     return read_classes(folder, f"{kind}@{split}", labels, broken)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -17,9 +18,30 @@ from edgefer.training.variation import (
     Light,
     Moves,
 )
+from edgefer.zoo.registry import PixelScale
+
+_DEVIATION, _MEAN = 0.254, 0.507  # of grey in [0, 1]
 
 
-def augment(faces: Tensor, wanted: Augmentation, random: Generator) -> Tensor:
+@dataclass(frozen=True)
+class Tone:
+    """What a deviation and a mean of faces (those of FER+, grey) are in a network's input.
+
+    Brightness and noise are measured by them, so that a preset is alike strong for each network.
+    """
+
+    deviation: float
+    mean: float
+
+    @classmethod
+    def of(cls, scale: PixelScale) -> Tone:
+        """For the input that `scale` makes, its channels together."""
+        gain = sum(map(sum, scale.weights)) / len(scale.weights)
+        offset = sum(scale.bias) / len(scale.bias)
+        return cls(round(_DEVIATION * 255 * gain, 6), round(_MEAN * 255 * gain + offset, 6))
+
+
+def augment(faces: Tensor, wanted: Augmentation, tone: Tone, random: Generator) -> Tensor:
     """float32 [n, channels, h, w], normalised, to the same shape.
 
     What has to see light or people comes before: `camera` and `covers` are not done here.
@@ -29,8 +51,8 @@ def augment(faces: Tensor, wanted: Augmentation, random: Generator) -> Tensor:
     if wanted.crop is not None:
         faces = _crop(faces, wanted.crop, random)
     if wanted.light is not None:
-        faces = _light(faces, wanted.light, random)
-    return faces if wanted.erasing is None else _erase(faces, wanted.erasing, random)
+        faces = _light(faces, wanted.light, tone, random)
+    return faces if wanted.erasing is None else _erase(faces, wanted.erasing, tone, random)
 
 
 def _move(faces: Tensor, limits: Moves, random: Generator) -> Tensor:
@@ -62,12 +84,13 @@ def _sample(faces: Tensor, rows: list[Tensor]) -> Tensor:
     return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
 
 
-def _light(faces: Tensor, limits: Light, random: Generator) -> Tensor:
+def _light(faces: Tensor, limits: Light, tone: Tone, random: Generator) -> Tensor:
     light = 1 + limits.contrast * uniform(faces, random)
-    return faces * light + limits.brightness * uniform(faces, random)
+    added = limits.brightness * uniform(faces, random) * tone.deviation
+    return (faces - tone.mean) * light + tone.mean + added
 
 
-def _erase(faces: Tensor, limits: Erasing | AreaErasing, random: Generator) -> Tensor:
+def _erase(faces: Tensor, limits: Erasing | AreaErasing, tone: Tone, random: Generator) -> Tensor:
     """One rectangle of noise in some faces (random erasing, Zhong et al., AAAI 2020)."""
     height, width = faces.shape[2:]
     if isinstance(limits, Erasing):
@@ -82,4 +105,4 @@ def _erase(faces: Tensor, limits: Erasing | AreaErasing, random: Generator) -> T
     inside = ((y - centre[0]).abs() < side[0] / 2) & ((x - centre[1]).abs() < side[1] / 2)
     chosen = unit(faces, random) < limits.share
     noise = torch.randn(faces.shape, generator=random, device=faces.device)
-    return torch.where(inside & chosen, noise, faces)
+    return torch.where(inside & chosen, noise * tone.deviation + tone.mean, faces)

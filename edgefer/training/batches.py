@@ -12,7 +12,7 @@ from torch import Tensor
 
 from edgefer.data.faces import FaceSet, Pixels
 from edgefer.progress import Progress, silent
-from edgefer.training.augment import augment
+from edgefer.training.augment import Tone, augment
 from edgefer.training.camera import photograph
 from edgefer.training.covers import cover
 from edgefer.training.feed import KEPT, Feed, Vary, in_batches
@@ -41,6 +41,7 @@ class Batches:
         self.options, self.device = options, device
         self.classes = faces.classes
         self.pixel_input = PixelInput(network.scale).to(device)
+        self.tone = Tone.of(network.scale)
 
     def __len__(self) -> int:
         return len(self.classes) // self.options.batch
@@ -86,7 +87,7 @@ class Batches:
         if wanted.camera is not None:
             faces = pixels.permute(0, 3, 1, 2) / 255
             pixels = 255 * photograph(faces, wanted.camera, random).permute(0, 2, 3, 1)
-        return augment(self.pixel_input(pixels), wanted, random)
+        return augment(self.pixel_input(pixels), wanted, self.tone, random)
 
     def preview(self, most: int) -> tuple[Pixels, Pixels]:
         """The first faces that would be trained on, as they are and as they are varied."""

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from edgefer.errors import InputError
+from edgefer.errors import InputError, reason
 from edgefer.files import read_bytes, write_atomically
 from edgefer.zoo.weights import canonical, read_metadata
 
@@ -44,7 +44,7 @@ def load_checkpoint(path: Path, run: dict[str, Any]) -> tuple[dict[str, dict[str
         stored = json.loads(read_metadata(data)["run"])
         epochs = int(stored.pop("epochs_done"))
     except _NOT_OURS as error:
-        msg = f"{path}: expected a training checkpoint in safetensors ({error})"
+        msg = f"{path}: expected a training checkpoint in safetensors ({reason(error, 200)})"
         raise InputError(msg) from error
     changed = _change("run", stored, run)
     if changed:

@@ -48,7 +48,7 @@ class Optimization:
         decay = options.weight_decay
         if options.optimizer is Optimizer.SGD:
             return torch.optim.SGD(
-                groups, momentum=options.momentum, weight_decay=decay, nesterov=True
+                groups, momentum=options.momentum, weight_decay=decay, nesterov=options.momentum > 0
             )
         adam = torch.optim.Adam if options.optimizer is Optimizer.ADAM else torch.optim.AdamW
         return adam(groups, weight_decay=decay)

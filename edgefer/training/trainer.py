@@ -194,11 +194,14 @@ def find_device() -> torch.device:
 
 def check_faces(faces: FaceSet, network: Network, least: int) -> None:
     """InputError unless there are so many, labelled as the network's answers are."""
-    if faces.labels != network.labels or len(faces) < least:
+    if faces.labels != network.labels:
         wanted, found = ", ".join(network.labels), ", ".join(faces.labels)
+        msg = f"{faces.name}: expected faces labelled {wanted}, found {found}"
+        raise InputError(msg)
+    if len(faces) < least:
         msg = (
-            f"{faces.name}: expected at least {least} faces labelled {wanted}, "
-            f"found {len(faces)} labelled {found}"
+            f"{faces.name}: expected at least {least} faces, a batch of them, found {len(faces)}; "
+            "give a smaller --batch, or more faces"
         )
         raise InputError(msg)
 

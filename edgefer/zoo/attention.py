@@ -94,7 +94,8 @@ class NonLocal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[n, channels, h, w] to the same shape."""
         query, key, value = (part(x).flatten(2) for part in (self.theta, self.phi, self.g))
-        weights = torch.softmax(query.transpose(1, 2) @ key * self.scale, dim=2)
+        # scaled before the sums, which FP16 has to hold
+        weights = torch.softmax(query.transpose(1, 2) * self.scale @ key, dim=2)
         seen = (weights @ value.transpose(1, 2)).transpose(1, 2)
         placed: Tensor = self.out(seen.unflatten(2, x.shape[2:]))
         return x + placed
@@ -127,7 +128,7 @@ class GridAttention(nn.Module):
         """[n, 3, h, w] to the same shape; h and w are multiples of 4 * cells."""
         described = in_cells(self.describe(x), self.cells).mean(dim=(3, 5)).flatten(2)
         cells = described.transpose(1, 2)
-        related = self.query(cells) @ self.key(cells).transpose(1, 2) * self.width**-0.5
+        related = self.query(cells) * self.width**-0.5 @ self.key(cells).transpose(1, 2)
         seen = torch.softmax(related, dim=2) @ self.value(cells)
         gate = torch.sigmoid(self.gate(seen)).reshape(-1, 1, self.cells, 1, self.cells, 1)
         return (in_cells(x, self.cells) * (1 + gate)).reshape(x.shape)

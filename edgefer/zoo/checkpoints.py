@@ -89,11 +89,9 @@ def start_from(network: Network, module: FaceNetwork, path: Path) -> Start:
     where the file was made for another variant, or lacks more than such files may.
     """
     weights = read_weights(path, network)
-    if weights.network.variant != network.variant:
-        msg = (
-            f"{path}: made for {weights.network.variant}, found {network.variant}; "
-            "ask for the same, or convert again"
-        )
+    made_for, asked = (_beside_size(each) for each in (weights.network, network))
+    if made_for != asked:
+        msg = f"{path}: made for {made_for}, asked for {asked}; give the options it was made with"
         raise InputError(msg)
     state: dict[str, Tensor] = module.state_dict()
     lacking = frozenset(state) - frozenset(weights.tensors)
@@ -106,6 +104,11 @@ def start_from(network: Network, module: FaceNetwork, path: Path) -> Start:
         tensors = {n: tensor for n, tensor in tensors.items() if not n.startswith(module.heads)}
     load_tensors(module, {**state, **tensors}, str(path))
     return Start(weights.origin, tuple(parts(name for name in state if name not in tensors)))
+
+
+def _beside_size(network: Network) -> dict[str, Any]:
+    """The variant less the size: where tensors depend on that, their shapes will tell."""
+    return {key: value for key, value in network.variant.items() if key != "size"}
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -146,15 +149,21 @@ def _state_dict(content: Any) -> dict[Any, Any]:
 
 def _plain(name: Any, value: Any) -> Tensor:
     named = isinstance(name, str) and name.isprintable()
-    if not named or not isinstance(value, Tensor) or value.layout is not torch.strided:
+    if not named or not _is_plain(value):
         msg = f"something else than a plain tensor under {ascii(name)[:100]}"
         raise ValueError(msg)
-    return value.detach()
+    plain: Tensor = value.detach()
+    return plain
+
+
+def _is_plain(value: Any) -> bool:
+    dense = isinstance(value, Tensor) and value.layout is torch.strided
+    return dense and value.device.type == "cpu" and not value.is_quantized
 
 
 def _number(value: Any) -> float | int | None:
     """A number, or a tensor that is one (a checkpoint's best accuracy often is)."""
-    if isinstance(value, Tensor) and value.shape == ():
+    if _is_plain(value) and value.shape == ():
         value = value.item()
     plain = type(value) in (int, float) and abs(value) < _LARGEST
     return value if plain else None

@@ -31,6 +31,7 @@ from edgefer.zoo.resnet import STEM, BasicBlock, Stem, stage
 GRID = 4
 _DEPTH, _HEADS, _TOKEN, _FORWARD = 4, 8, 192, 768
 _DROPOUT, _TOKEN_DROPOUT = 0.1, 0.2
+_FUSION = 0.01
 _PLANES = 4  # of a token's map before it is flattened
 _STAGES = ((128, 4), (256, 2), (512, 1))  # channels, and how much larger than the last
 _SMALLEST = 32  # the face's side over the last map's
@@ -48,6 +49,8 @@ class GridRefinement(nn.Module):
             nn.ReLU(),
             nn.Conv2d(16, 3, 3, padding=1),
         )
+        # a ResNet that was trained sees faces at first, not noise
+        nn.init.normal_(self.fusion[-1].weight, std=_FUSION)
 
     def forward(self, faces: Tensor) -> Tensor:
         """[n, 3, size, size] to the same shape."""
@@ -113,7 +116,8 @@ class Layer(nn.Module):
     def _attend(self, tokens: Tensor) -> Tensor:
         split = self.mixed(tokens).unflatten(2, (3, _HEADS, _TOKEN // _HEADS))
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
-        related = query @ key.transpose(2, 3) * (_TOKEN // _HEADS) ** -0.5
+        # scaled before the sums, which FP16 has to hold
+        related = query * (_TOKEN // _HEADS) ** -0.5 @ key.transpose(2, 3)
         seen = torch.softmax(related, dim=3) @ value
         mixed: Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return mixed

@@ -50,7 +50,7 @@ def fit(network: Network, shapes: Shapes, labels: tuple[Expression, ...] | None)
     misfits = Misfits.between(body, _without(plain, module.heads))
     if not misfits.count:
         classes = _classes(plain, module)
-        chosen = _labelled(network, classes, labels)
+        chosen = _labelled(network, module, classes, labels)
         if chosen is None:
             return _result(network, unwrapped, _without(names, module.heads), classes)
         whole = Misfits.between(shapes_of(on_meta(chosen)), plain)
@@ -58,9 +58,11 @@ def fit(network: Network, shapes: Shapes, labels: tuple[Expression, ...] | None)
             msg = f"the classifier is not that of {network.name}: {whole}"
             raise InputError(msg)
         return _result(chosen, unwrapped, names, classes)
-    if module.trunk is not None:
+    # with all of the network's tensors there, those too many are no other network's
+    if module.trunk is not None and (misfits.missing or misfits.reshaped):
         renamed, trunk_misfits = _trunk(module, plain)
         if not trunk_misfits.count:
+            _labelled(network, module, None, labels)
             return _result(network, unwrapped, renamed, None)
         misfits = min(misfits, trunk_misfits, key=lambda each: each.count)
     msg = f"the tensors are not those of {network.name}: {misfits}"
@@ -151,24 +153,33 @@ def _classes(plain: Shapes, module: FaceNetwork) -> int | None:
 
 
 def _labelled(
-    network: Network, classes: int | None, labels: tuple[Expression, ...] | None
+    network: Network,
+    module: FaceNetwork,
+    classes: int | None,
+    labels: tuple[Expression, ...] | None,
 ) -> Network | None:
-    """The network for the labels that the classes stand for; None where they are no expressions."""
-    if classes is None or classes > len(Expression):
-        return None
+    """The network for the labels that the classes stand for; None where they are no expressions.
+
+    The number of classes says nothing of their order, except in published checkpoints.
+    """
     if labels is not None:
         if len(labels) != classes:
-            msg = f"expected --labels of {classes} expressions as in the file, found {len(labels)}"
+            found = "none" if classes is None else f"one of {classes:,} classes"
+            msg = f"expected a classifier for the {len(labels)} --labels, found {found}"
             raise InputError(msg)
         return network.varied(Choices(labels=labels))
-    if classes == len(network.labels):
-        return network
-    if network.labels == ORDERS["affectnet-7"] and classes == len(ORDERS["affectnet"]):
-        return network.varied(Choices(labels=ORDERS["affectnet"]))
-    if classes not in {len(order) for order in ORDERS.values()}:
+    if classes is None or classes > len(Expression):
         return None
-    orders = ", ".join(name for name, order in ORDERS.items() if len(order) == classes)
-    msg = f"a classifier of {classes} classes: say which, in its order, by --labels ({orders}, ...)"
+    for order in module.published:
+        if len(order) == classes:
+            return network.varied(Choices(labels=order))
+    orders = [name for name, order in ORDERS.items() if len(order) == classes]
+    if not orders:
+        return None
+    msg = (
+        f"a classifier of {classes} classes: say which, in its order, by --labels "
+        f"({', '.join(orders)}, or expressions with commas between them)"
+    )
     raise InputError(msg)
 
 

@@ -33,6 +33,7 @@ _BASE = 32
 _WIDTH = 128
 _HIDDEN = 256
 _DROPOUT = 0.5
+_ALIKE = 1e-3
 _LOCAL_SHARE, _GLOBAL_SHARE = 0.5, 0.5
 
 
@@ -94,6 +95,9 @@ class LnlAttenNet(FaceNetwork):
         self.non_local = None if "non-local" in without else NonLocal(_WIDTH)
         if self.non_local is not None:
             self.weigh = nn.Linear(REGIONS * _WIDTH, REGIONS)
+            # all regions are nearly alike at first
+            nn.init.normal_(self.weigh.weight, std=_ALIKE)
+            nn.init.zeros_(self.weigh.bias)
             self.outputs = (PROBABILITIES, "region_weights")
         self.local_heads = nn.Parameter(torch.empty(REGIONS, _WIDTH, classes))
         nn.init.normal_(self.local_heads, std=_WIDTH**-0.5)

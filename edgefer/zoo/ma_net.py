@@ -22,6 +22,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from edgefer.labels import ORDERS
 from edgefer.zoo.attention import Cbam
 from edgefer.zoo.network import FaceNetwork, cross_entropy, initialise
 from edgefer.zoo.registry import Network, ScaleOrder
@@ -88,6 +89,7 @@ class MaNet(Stem, FaceNetwork):
     """RGB float32 [n, 3, size, size] in [0, 1] to logits: (local, global), each [n, classes]."""
 
     heads: ClassVar[tuple[str, ...]] = ("fc_1.", "fc_2.")
+    published = (ORDERS["affectnet-7"], ORDERS["affectnet"])
 
     def __init__(self, classes: int, order: ScaleOrder, without: frozenset[str]) -> None:
         super().__init__()

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgefer.labels import Expression
+
 PROBABILITIES = "probabilities"
 
 
@@ -22,6 +24,8 @@ class FaceNetwork(nn.Module):
     outputs: tuple[str, ...] = (PROBABILITIES,)
     # Beginnings of the names of those tensors whose shape depends on the labels.
     heads: ClassVar[tuple[str, ...]] = ("fc.",)
+    # The orders of labels that its authors' checkpoints have, one for a number of classes.
+    published: ClassVar[tuple[tuple[Expression, ...], ...]] = ()
     # What the names of a torchvision ResNet's tensors begin with here; None: none fits.
     trunk: ClassVar[str | None] = None
 
@@ -40,7 +44,10 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def initialise(module: nn.Module) -> None:
-    """Fresh convolutions as He et al. (ICCV 2015) and torchvision have them."""
+    """Fresh convolutions before a BatchNorm as He et al. (ICCV 2015) and torchvision have them.
+
+    Those with a bias have no BatchNorm to scale what they make, and keep torch's smaller start.
+    """
     for part in module.modules():
-        if isinstance(part, nn.Conv2d):
+        if isinstance(part, nn.Conv2d) and part.bias is None:
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")

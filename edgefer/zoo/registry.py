@@ -227,6 +227,7 @@ NETWORKS: dict[str, Network] = {
 def find_network(name: str) -> Network:
     """The network called `name`; InputError names those there are."""
     if name not in NETWORKS:
-        msg = f"network '{name}': expected one of {', '.join(NETWORKS)}"
+        hint = "; a file is given as --weights FILE" if "." in name else ""
+        msg = f"network '{name}': expected one of {', '.join(NETWORKS)}{hint}"
         raise InputError(msg)
     return NETWORKS[name]

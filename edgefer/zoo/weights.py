@@ -124,7 +124,7 @@ def read_weights(path: Path, network: Network) -> Weights:
     metadata = read_metadata(data)
     if metadata.get("format") != FORMAT or metadata.get("network") != network.name:
         found = metadata.get("network", "no network named in it")
-        msg = f"{path}: expected weights of {network.name}, found {found}"
+        msg = f"{path}: expected weights of {network.name}, as was asked for, found {found}"
         raise InputError(msg)
     try:
         labels, variant, training = (
@@ -132,7 +132,9 @@ def read_weights(path: Path, network: Network) -> Weights:
         )
         made_for = network.varied(Choices.from_json(labels, variant))
     except (ValueError, RecursionError, InputError) as error:
-        msg = f"{path}: expected labels, variant and training in its metadata ({error})"
+        msg = (
+            f"{path}: expected labels, variant and training in its metadata ({reason(error, 200)})"
+        )
         raise InputError(msg) from error
     origin = {"source": path.name, "sha256": sha256(data), "training": training}
     return Weights(made_for, tensors, origin, headless=metadata.get("headless") == "true")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from edgefer.calibration.collect import collect_ranges
 from edgefer.errors import InputError
@@ -35,3 +36,16 @@ def test_ranges_are_the_values_that_were_there() -> None:
 def test_no_face_is_an_input_error() -> None:
     with pytest.raises(InputError, match="at least one face"):
         collect_ranges(residual().SerializeToString(), TENSORS, [])
+
+
+@pytest.mark.parametrize("place", [0, 5, -1])
+def test_a_value_that_is_no_number_is_an_input_error(place: int) -> None:
+    """Wherever it is: the least and the greatest value of a tensor pass over it."""
+    model = residual()
+    weight = next(t for t in model.graph.initializer if t.name.startswith("weight"))
+    values = numpy_helper.to_array(weight).copy()
+    values.reshape(-1)[place] = np.nan
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    faces = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+    with pytest.raises(InputError, match="expected finite values, found others"):
+        collect_ranges(model.SerializeToString(), TENSORS, [faces])

@@ -138,7 +138,10 @@ def test_labels_by_name_or_one_by_one(edgefer: Run, tiny: Path, labels: str | No
         (("vgg", "best.pth.tar"), "network 'vgg': expected one of"),
         (("tiny", "best.pth.tar", "--labels", "rafdb"), "--labels rafdb: expected ferplus, "),
         (("tiny", "best.pth.tar", "--labels", "anger,joyful"), "label 'joyful': expected one of"),
-        (("tiny", "best.pth.tar", "--labels", "raf-db"), "labels of 8 expressions .* found 7"),
+        (
+            ("tiny", "best.pth.tar", "--labels", "raf-db"),
+            "found one of 8 classes",
+        ),
         (("tiny", "best.pth.tar", "--size", "64"), "tiny: expected a size of 16 pixels"),
         (("tiny", "best.pth.tar", "--without", "eca"), "tiny: expected to leave out nothing"),
         (("tiny", "best.pth.tar", "--scale-order", "up"), "scale order 'up': expected forward"),

@@ -16,6 +16,7 @@ from edgefer.calibration.table import CalibrationTable
 from edgefer.errors import InputError
 from edgefer.export.flavours import int8_graph, tensors_to_observe
 from edgefer.export.parity import answers
+from edgefer.export.placement import GraphView
 from edgefer.manifest import Flavour
 from tests.export.graphs import (
     GraphMaker,
@@ -195,3 +196,16 @@ def test_a_graph_in_which_nothing_can_be_int8_is_refused(calibrated: Calibrated)
     model = made.close("input", 3)
     with pytest.raises(InputError, match="expected layers with weights"):
         int8_graph(model, calibrated(residual()), Flavour.GPU)
+
+
+def test_long_and_doubled_ways_to_a_gate_are_followed_once() -> None:
+    graph = GraphMaker()
+    way = graph.conv("decides", "stem", 8, 8, bias=False)
+    for step in range(1500):
+        way = graph.node("Add", [way, way], f"twice{step}")
+    graph.node("Sigmoid", [way], "gate")
+    graph.node("Mul", ["stem", "gate"], "gated")
+    view = GraphView(graph.close("gated", 8))
+    decides = next(node for node in view.nodes if node.name == "decides")
+    assert view.decides_gate(decides)
+    assert not view.decides_gate(next(node for node in view.nodes if node.name == "stem"))

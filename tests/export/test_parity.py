@@ -20,7 +20,7 @@ def test_difference_and_agreement() -> None:
 
 def test_what_does_not_hold_is_told_with_its_figures() -> None:
     checks = (compare("near", ONE, ONE, 0.1), compare("far", 1 - ONE, ONE, 0.1))
-    with pytest.raises(CheckFailed, match=r"far: a probability differs by 0\.6000, at most 0\.1"):
+    with pytest.raises(CheckFailed, match=r"far: a value differs by 0\.6000, at most 0\.1"):
         require_parity(checks)
     require_parity(checks[:1])
 

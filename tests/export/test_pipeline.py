@@ -96,7 +96,7 @@ def test_int8_without_ranges_asks_for_faces() -> None:
 
 def test_failed_parity_gives_no_bundle(shipped: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(pipeline.LIMITS, Precision.INT8, 1e-7)
-    with pytest.raises(CheckFailed, match=r"gpu\.onnx against FP32: a probability differs by"):
+    with pytest.raises(CheckFailed, match=r"gpu\.onnx against FP32: a value differs by"):
         export_bundle(shipped, Precision.INT8)
 
 

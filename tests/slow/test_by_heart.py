@@ -22,7 +22,7 @@ from edgefer.data.source import read_data
 from edgefer.export.parity import Floats, answers
 from edgefer.export.pipeline import Source, export_bundle, find_source
 from edgefer.manifest import Flavour, Precision
-from edgefer.training.options import Optimizer, Schedule, TrainingOptions
+from edgefer.training.options import TrainingOptions
 from edgefer.training.trainer import Trainer
 from edgefer.training.variation import Augmentation
 from edgefer.zoo.registry import Choices, find_network
@@ -33,13 +33,6 @@ pytestmark = pytest.mark.slow
 # Averages that are short enough to forget the start within a hundred steps.
 SGD = TrainingOptions(
     epochs=45, batch=8, learning_rate=0.01, averaging=0.8, augmentation=Augmentation()
-)
-ADAM = replace(
-    SGD,
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    optimizer=Optimizer.ADAM,
-    schedule=Schedule.COSINE,
 )
 SMALL = replace(SGD, epochs=40, batch=16, learning_rate=0.02, averaging=0.9)
 FACES = 500
@@ -60,7 +53,7 @@ RUNS = {
     "resnet18": Run(64, 64, SMALL, 120),
     "ma-net": Run(224, 16, SGD, 360),
     "aglf": Run(224, 16, SGD, 360),
-    "lnl-attennet": Run(128, 16, ADAM, 360),
+    "lnl-attennet": Run(128, 16, SGD, 360),
     "fer-vt": Run(224, 16, SGD, 360),
 }
 

@@ -158,17 +158,17 @@ def relabelled(faces: FaceSet) -> FaceSet:
 
 
 @pytest.mark.parametrize(
-    ("faces", "valid"),
+    ("faces", "valid", "message"),
     [
-        (noise_faces(7), None),
-        (relabelled(noise_faces(24)), None),
-        (noise_faces(24), relabelled(noise_faces(24))),
-        (noise_faces(24), noise_faces(24).select([])),
+        (noise_faces(7), None, "at least 8 faces, a batch of them, found 7; give a smaller"),
+        (relabelled(noise_faces(24)), None, "faces labelled neutral, .*, found contempt"),
+        (noise_faces(24), relabelled(noise_faces(24)), "faces labelled neutral, .*, found cont"),
+        (noise_faces(24), noise_faces(24).select([]), "at least 1 faces, .* found 0"),
     ],
     ids=["few", "labels", "validation labels", "no validation"],
 )
-def test_unusable_faces_are_refused(faces: FaceSet, valid: FaceSet | None) -> None:
-    with pytest.raises(InputError, match=r"noise0: expected at least . faces labelled neutral"):
+def test_unusable_faces_are_refused(faces: FaceSet, valid: FaceSet | None, message: str) -> None:
+    with pytest.raises(InputError, match=rf"noise0: expected {message}"):
         Trainer(TINY, faces, SHORT, valid)
 
 

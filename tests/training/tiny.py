@@ -18,6 +18,7 @@ class Tiny(nn.Sequential, FaceNetwork):
     """Convolutions with BatchNorm, then dropout."""
 
     heads = ("8.",)
+    published = (LABELS,)
 
 
 def build(network: Network) -> FaceNetwork:

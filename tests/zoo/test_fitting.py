@@ -45,7 +45,7 @@ def resnet(network: Network, last: dict[str, tuple[int, ...]]) -> Shapes:
 def test_every_network_takes_its_own_tensors(name: str) -> None:
     network = find_network(name)
     shapes = shapes_of(on_meta(network))
-    found = fit(network, shapes, None)
+    found = fit(network, shapes, network.labels)
     assert found.names == {name: name for name in shapes}
     assert (found.dropped, found.fresh, found.zeros) == ((), (), ())
     assert found.classes == len(network.labels)
@@ -56,11 +56,12 @@ def test_a_classifier_of_identities_is_dropped(name: str) -> None:
     network, module = find_network(name), on_meta(find_network(name))
     shapes = {f"module.{n}": shape for n, shape in classified(network, 12_666).items()}
     heads = tuple(n for n in shapes_of(module) if n.startswith(module.heads))
-    for labels in (None, ORDERS["raf-db"]):
-        found = fit(network, shapes, labels)
-        assert found.classes == 12_666
-        assert found.dropped == found.fresh == heads
-        assert len(found.names) == len(shapes) - len(heads)
+    found = fit(network, shapes, None)
+    assert found.classes == 12_666
+    assert found.dropped == found.fresh == heads
+    assert len(found.names) == len(shapes) - len(heads)
+    with pytest.raises(InputError, match="for the 7 --labels, found one of 12,666 classes"):
+        fit(network, shapes, ORDERS["raf-db"])
 
 
 def test_a_file_without_a_classifier() -> None:
@@ -85,12 +86,26 @@ def test_labels_of_seven_and_eight(classes: int, labels: str | None, expected: s
     assert not found.fresh
 
 
+def test_the_number_of_classes_says_nothing_of_their_order() -> None:
+    network = find_network("resnet18")
+    shapes = classified(network, 7)
+    with pytest.raises(InputError, match=r"say which, in its order, by --labels \(fer2013, aff"):
+        fit(network, shapes, None)
+    assert fit(network, shapes, ORDERS["raf-db"]).network.labels == ORDERS["raf-db"]
+
+
+def test_labels_are_for_a_classifier() -> None:
+    network = find_network("aglf")
+    with pytest.raises(InputError, match="for the 7 --labels, found none"):
+        fit(network, resnet(network, BOTTLENECK), ORDERS["raf-db"])
+
+
 def test_labels_of_another_number() -> None:
     six = tuple(Expression)[:6]
     shapes = classified(MA_NET, 6)
     assert fit(MA_NET, shapes, None).fresh
     assert fit(MA_NET, shapes, six).network.labels == six
-    with pytest.raises(InputError, match="expected --labels of 6 expressions .* found 7"):
+    with pytest.raises(InputError, match="for the 7 --labels, found one of 6 classes"):
         fit(MA_NET, shapes, ORDERS["raf-db"])
 
 
@@ -164,8 +179,15 @@ def test_seven_classes_of_a_network_for_eight_need_labels(tmp_path: Path) -> Non
     save_zip(state_of(fewer), tmp_path / "c")
     with pytest.raises(InputError, match="say which, in its order, by --labels .*fer2013"):
         convert(TINY, tmp_path / "c", tmp_path / "w")
-    with pytest.raises(InputError, match="expected --labels of 7 expressions .*, found 8"):
+    with pytest.raises(InputError, match="for the 8 --labels, found one of 7 classes"):
         convert(TINY, tmp_path / "c", tmp_path / "w", ORDERS["ferplus"])
     made = convert(TINY, tmp_path / "c", tmp_path / "w", ORDERS["fer2013"])
     assert made.origin["labels_from"] == "--labels"
     assert load_network(TINY, str(tmp_path / "w")).network == fewer
+
+
+def test_a_whole_network_with_a_tensor_too_many_keeps_its_classifier_or_is_refused() -> None:
+    network = find_network("resnet18")
+    shapes = {**classified(network, 7), "centres": (7, 512)}
+    with pytest.raises(InputError, match="not those of resnet18: 1 too many: centres"):
+        fit(network, shapes, ORDERS["raf-db"])

@@ -109,3 +109,9 @@ def test_no_attribute_of_a_function_or_class_is_set(target: bytes, tmp_path: Pat
         with pytest.raises(InputError):
             read_checkpoint(tmp_path / "c")
     assert rebuilders() == before
+
+
+def test_tensors_without_numbers_are_refused(tmp_path: Path) -> None:
+    save_zip({"a": torch.empty(2, device="meta"), "b": torch.ones(2)}, tmp_path / "c")
+    with pytest.raises(InputError, match="something else than a plain tensor under 'a'"):
+        read_checkpoint(tmp_path / "c")
