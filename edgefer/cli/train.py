@@ -73,7 +73,7 @@ def train(
     Example:
       edgefer train fer-lite --data ferplus:fer2013
       edgefer train fer-lite --data ferplus:fer2013 --resume
-      edgefer train ma-net --data affectnet-7:AffectNet --weights faces.safetensors
+      edgefer train ma-net --data affectnet-7:AffectNet --weights w.safetensors
       edgefer train fer-lite --data folder:faces --augmentation cabin --preview f.png
     """
     from edgefer.data.broken import Broken
