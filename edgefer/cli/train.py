@@ -74,7 +74,7 @@ def train(
       edgefer train fer-lite --data ferplus:fer2013
       edgefer train fer-lite --data ferplus:fer2013 --resume
       edgefer train ma-net --data affectnet-7:AffectNet --weights w.safetensors
-      edgefer train fer-lite --data folder:mine --augmentation cabin --preview f.png
+      edgefer train fer-lite --data folder:f --augmentation cabin --preview f.png
     """
     from edgefer.data.broken import Broken
     from edgefer.zoo.registry import find_network
