@@ -67,6 +67,7 @@ def export(
             from edgefer.data.source import read_data
 
             faces = read_data(calibration, "train", broken, progress)
+        progress("network", 0, 0)
         source = find_source(network, weights, choices)
         bundle = export_bundle(source, wanted, faces, allow_drawn=allow_drawn, progress=progress)
         path = output or Path(f"{source.graph.network}-{wanted}.edgefer")

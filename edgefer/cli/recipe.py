@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edgefer.errors import InputError
 from edgefer.training.options import Optimizer, Schedule, TrainingOptions
 from edgefer.training.recipes import augmentation, by_network, recipe
 from edgefer.training.variation import Preset
@@ -56,4 +57,8 @@ def read_options(network: str, varied: Preset | None, **given: Any) -> TrainingO
     chosen = {name: value for name, value in given.items() if value is not None}
     if varied is not None:
         chosen["augmentation"] = augmentation(varied, network)
-    return replace(recipe(network), **chosen)
+    options = replace(recipe(network), **chosen)
+    if "step_epochs" in chosen and options.schedule is not Schedule.STEPS:
+        msg = f"--step-epochs is for --schedule {Schedule.STEPS}, found {options.schedule}"
+        raise InputError(msg)
+    return options

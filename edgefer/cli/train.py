@@ -77,6 +77,7 @@ def train(
       edgefer train fer-lite --data folder:f --augmentation cabin --preview f.png
     """
     from edgefer.data.broken import Broken
+    from edgefer.errors import InputError
     from edgefer.zoo.registry import find_network
 
     given: dict[str, Any] = {"epochs": epochs, "batch": batch, "seed": seed}
@@ -84,6 +85,9 @@ def train(
     given |= {"step_epochs": step_epochs, "weight_decay": weight_decay}
     given |= {"trunk_rate": trunk_rate, "balanced": balanced}
     options = recipe.read_options(network, augmentation, **given)
+    if trunk_rate is not None and weights is None:
+        msg = "--trunk-rate is for weights that are loaded; give --weights FILE too"
+        raise InputError(msg)
     chosen = find_network(network).varied(read_choices(size, without, scale_order))
     broken = Broken(skip_broken)
     job = Job(chosen, options, data, validation, weights, threads, broken)

@@ -43,14 +43,12 @@ class GridRefinement(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.attention = GridAttention(GRID)
-        self.fusion = nn.Sequential(
-            nn.Conv2d(3, 16, 3, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.Conv2d(16, 3, 3, padding=1),
-        )
+        last = nn.Conv2d(16, 3, 3, padding=1)
         # a ResNet that was trained sees faces at first, not noise
-        nn.init.normal_(self.fusion[-1].weight, std=_FUSION)
+        nn.init.normal_(last.weight, std=_FUSION)
+        self.fusion = nn.Sequential(
+            nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), last
+        )
 
     def forward(self, faces: Tensor) -> Tensor:
         """[n, 3, size, size] to the same shape."""

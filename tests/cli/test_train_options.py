@@ -55,11 +55,11 @@ def test_the_recipe_holds_where_no_option_is_given(edgefer) -> None:
 
 def test_options_override_the_recipe(edgefer) -> None:
     given = ("--optimizer", "adamw", "--schedule", "steps", "--step-epochs", 3, "--balanced")
-    given += ("--weight-decay", 0.02, "--trunk-rate", 0.5, "--augmentation", "cabin")
+    given += ("--weight-decay", 0.02, "--augmentation", "cabin")
     options = trained(edgefer, "tiny", *SHORT, *given, "--learning-rate", 0.001)["options"]
     assert (options["optimizer"], options["schedule"]) == ("adamw", "steps")
     assert (options["step_epochs"], options["balanced"]) == (3, True)
-    assert (options["weight_decay"], options["trunk_rate"]) == (0.02, 0.5)
+    assert options["weight_decay"] == 0.02
     assert options["augmentation"]["covers"] == {"share": 0.4}
     assert options["learning_rate"] == 0.001
 
@@ -67,7 +67,9 @@ def test_options_override_the_recipe(edgefer) -> None:
 def test_training_goes_on_from_weights(edgefer) -> None:
     first = trained(edgefer, "tiny", *SHORT, "--output", "first")
     assert first["start"] is None
-    second = trained(edgefer, "tiny", *SHORT, "--output", "second", "--weights", "first")
+    start = ("--weights", "first", "--trunk-rate", 0.5)
+    second = trained(edgefer, "tiny", *SHORT, "--output", "second", *start)
+    assert second["options"]["trunk_rate"] == 0.5
     assert second["start"]["source"] == "first"
     assert second["start"]["sha256"] == first["sha256"]
     assert second["start"]["fresh"] == []
@@ -145,3 +147,17 @@ def test_help_shows_the_recipes(edgefer) -> None:
     words = "".join(done.out.split())
     for name in ("epochs", "batch", "learning_rate", "optimizer", "schedule", "augmentation"):
         assert f"[default:{by_network(name)}]".replace(" ", "") in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--step-epochs", 3, "--schedule", "cosine"), "--step-epochs is for --schedule steps"),
+        (("--trunk-rate", 0.1), "--trunk-rate is for weights that are loaded"),
+    ],
+)
+def test_an_option_without_effect_is_refused(edgefer, arguments: tuple, message: str) -> None:
+    done = edgefer("train", "tiny", *SHORT, *arguments)
+    assert done.status == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
