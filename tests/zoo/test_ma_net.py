@@ -79,7 +79,7 @@ def test_both_scale_orders_take_the_same_weights_and_answer_otherwise(ma_net: Ma
     other.load_state_dict(ma_net.state_dict())
     with torch.no_grad():
         forward, backward = ma_net(FACES), other(FACES)
-    assert torch.equal(forward[0], backward[0])  # the regions have no scales
+    torch.testing.assert_close(forward[0], backward[0])  # the regions have no scales
     assert not torch.allclose(forward[1], backward[1], atol=1e-3)
 
 
