@@ -10,12 +10,13 @@ from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, EdgeferError, MachineError, reason
 from edgefer.imports import require
 from edgefer.machine import read_machine
-from edgefer.manifest import Flavour, Manifest
+from edgefer.manifest import Flavour, Manifest, Precision
 from edgefer.runtime.backend import MOST_FACES, Backend, Floats, Pixels
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding, NodeArg, SessionOptions
 
+_ROUNDS_FP16 = (1, 30)
 _FATAL_ONLY = 4  # what ONNX Runtime has to say comes with its exception
 
 
@@ -39,6 +40,8 @@ class OnnxRuntime(Backend):
     def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> OnnxRuntime:
         """Load the graph on the CPU provider, with `threads` threads (None: all cores)."""
         library = require("onnxruntime", "cpu")
+        if flavour is Flavour.GPU and bundle.manifest.precision is Precision.INT8:
+            _check_rounding(flavour.member)
         options = session_options(threads)
         try:
             session = library.InferenceSession(
@@ -92,6 +95,23 @@ def session_options(threads: int | None = None) -> SessionOptions:
         # Slower kernels whose sums do not saturate; with VNNI they would take twice the time.
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
+
+
+def rounds_fp16() -> bool:
+    """Whether FP16 values are rounded when they are quantised: until 1.30 they were cut off."""
+    version = require("onnxruntime", "cpu").__version__.split(".")
+    return (int(version[0]), int(version[1])) >= _ROUNDS_FP16
+
+
+def _check_rounding(name: str) -> None:
+    if not rounds_fp16():
+        wanted = ".".join(map(str, _ROUNDS_FP16))
+        found = require("onnxruntime", "cpu").__version__
+        msg = (
+            f"{name} in INT8: expected ONNX Runtime {wanted} or newer, which rounds FP16 values "
+            f"when it quantises them, found {found}; use cpu.onnx, which is made for it"
+        )
+        raise MachineError(msg)
 
 
 def _ours(error: Exception, what: str) -> EdgeferError:

@@ -22,7 +22,7 @@ from edgefer.errors import BundleError, CheckFailed, InputError, MachineError, M
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime import session as session_module
-from edgefer.runtime.ort import OnnxRuntime, session_options
+from edgefer.runtime.ort import OnnxRuntime, rounds_fp16, session_options
 from edgefer.runtime.session import Session, load
 
 Pixels = NDArray[np.uint8]
@@ -188,6 +188,12 @@ def test_says_that_fp16_is_fp32_on_the_cpu(fp16_path: Path, backend: str) -> Non
 def test_runs_the_flavour_that_is_given(
     bundle_path: Path, faces: Pixels, given: Flavour | str
 ) -> None:
+    if not rounds_fp16():
+        with pytest.raises(
+            MachineError, match=r"gpu\.onnx in INT8: expected ONNX Runtime 1\.30 or"
+        ):
+            load(bundle_path, threads=1, flavour=given)
+        return
     with load(bundle_path, threads=1, flavour=given) as session:
         assert session.flavour is Flavour.GPU
         expected = bare(bundle_path, Flavour.GPU, faces[:4])
@@ -254,8 +260,8 @@ def test_other_golden_answers_fail_the_self_check(bundle_path: Path, changed: Ch
     path = changed({GOLDEN: replace(golden, expected=expected).to_npz()})
     with pytest.raises(CheckFailed, match=r"cpu\.onnx on onnxruntime: .* off by 0\.\d+ on"):
         load(path, threads=1)
-    with load(path, threads=1, flavour=Flavour.GPU):
-        pass
+    if rounds_fp16():
+        load(path, threads=1, flavour=Flavour.GPU).close()
 
 
 def test_golden_faces_of_another_size_are_refused(bundle_path: Path, changed: Change) -> None:
@@ -286,6 +292,8 @@ def test_half_a_graph_is_refused(bundle_path: Path, changed: Change) -> None:
 def test_both_graphs_of_every_export_load_and_answer(
     precision: Precision, flavour: Flavour, exported: Path
 ) -> None:
+    if (precision, flavour) == (Precision.INT8, Flavour.GPU) and not rounds_fp16():
+        pytest.skip("an older ONNX Runtime cuts FP16 values off; it refuses this graph")
     with load(exported / f"fer-lite-{precision}.edgefer", flavour=flavour) as session:
         golden = read_bundle(exported / f"fer-lite-{precision}.edgefer").golden()
         answer = session.run(golden.faces)
