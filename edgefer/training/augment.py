@@ -18,9 +18,7 @@ from edgefer.training.variation import (
     Light,
     Moves,
 )
-from edgefer.zoo.registry import PixelScale
-
-_DEVIATION, _MEAN = 0.254, 0.507  # of grey in [0, 1]
+from edgefer.zoo.registry import GREY_DEVIATION, GREY_MEAN, PixelScale
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Tone:
         """For the input that `scale` makes, its channels together."""
         gain = sum(map(sum, scale.weights)) / len(scale.weights)
         offset = sum(scale.bias) / len(scale.bias)
-        return cls(round(_DEVIATION * 255 * gain, 6), round(_MEAN * 255 * gain + offset, 6))
+        return cls(round(GREY_DEVIATION * 255 * gain, 6), round(GREY_MEAN * 255 * gain + offset, 6))
 
 
 def augment(faces: Tensor, wanted: Augmentation, tone: Tone, random: Generator) -> Tensor:

@@ -62,7 +62,7 @@ def fit(network: Network, shapes: Shapes, labels: tuple[Expression, ...] | None)
     if module.trunk is not None and (misfits.missing or misfits.reshaped):
         renamed, trunk_misfits = _trunk(module, plain)
         if not trunk_misfits.count:
-            _labelled(network, module, None, labels)
+            _check_labels(labels, None)
             return _result(network, unwrapped, renamed, None)
         misfits = min(misfits, trunk_misfits, key=lambda each: each.count)
     msg = f"the tensors are not those of {network.name}: {misfits}"
@@ -162,11 +162,8 @@ def _labelled(
 
     The number of classes says nothing of their order, except in published checkpoints.
     """
+    _check_labels(labels, classes)
     if labels is not None:
-        if len(labels) != classes:
-            found = "none" if classes is None else f"one of {classes:,} classes"
-            msg = f"expected a classifier for the {len(labels)} --labels, found {found}"
-            raise InputError(msg)
         return network.varied(Choices(labels=labels))
     if classes is None or classes > len(Expression):
         return None
@@ -181,6 +178,13 @@ def _labelled(
         f"({', '.join(orders)}, or expressions with commas between them)"
     )
     raise InputError(msg)
+
+
+def _check_labels(labels: tuple[Expression, ...] | None, classes: int | None) -> None:
+    if labels is not None and len(labels) != classes:
+        found = "none" if classes is None else f"one of {classes:,} classes"
+        msg = f"expected a classifier for the {len(labels)} --labels, found {found}"
+        raise InputError(msg)
 
 
 def _trunk(module: FaceNetwork, donor: Shapes) -> tuple[dict[str, str], Misfits]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 DEFAULT_NETWORK = "fer-lite"
 
+# Of the grey faces of FER+ train, in [0, 1].
+GREY_MEAN, GREY_DEVIATION = 0.507, 0.254
+
 # ITU-R BT.601 luma, what OpenCV's COLOR_RGB2GRAY uses.
 _LUMA = (0.299, 0.587, 0.114)
 _LARGEST = 512
@@ -166,8 +169,7 @@ NETWORKS: dict[str, Network] = {
             summary="our own",
             size=48,
             labels=ORDERS["ferplus"],
-            # mean and deviation of FER+ train, grey
-            scale=PixelScale.grey(mean=0.507, std=0.254),
+            scale=PixelScale.grey(mean=GREY_MEAN, std=GREY_DEVIATION),
             module="edgefer.zoo.fer_lite",
         ),
         Network(
