@@ -1,54 +1,15 @@
-"""How often a bundle is right: accuracy, macro-F1, each expression, the confusion matrix."""
+"""What a bundle answers to labelled faces, and how often it is right."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
+from edgefer.accuracy import Accuracy, Probabilities, score
 from edgefer.data.faces import FaceSet
-from edgefer.errors import InputError
-from edgefer.labels import Expression
 from edgefer.progress import Progress, silent
 from edgefer.runtime.session import Session
 
-Probabilities = NDArray[np.float32]
-
 _BATCH = 64
-
-
-@dataclass(frozen=True)
-class ClassAccuracy:
-    """Figures of one expression over its `support` faces.
-
-    All are None where there are no such faces: no data is not the same as zero. `precision` is
-    None too where the answer was never given.
-    """
-
-    label: Expression
-    support: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Figures over `faces` faces; shares are 0 to 1.
-
-    `macro_f1` is the mean over the expressions that have faces. `confidence` is the mean
-    probability of the answers. `confusion` is int64 [labels, labels]: a row for each label of the
-    data, a column for each answer.
-    """
-
-    faces: int
-    accuracy: float
-    macro_f1: float
-    confidence: float
-    labels: tuple[Expression, ...]
-    classes: tuple[ClassAccuracy, ...]
-    confusion: NDArray[np.int64]
 
 
 def evaluate(session: Session, faces: FaceSet, progress: Progress = silent) -> Accuracy:
@@ -56,7 +17,7 @@ def evaluate(session: Session, faces: FaceSet, progress: Progress = silent) -> A
 
     Raises InputError where there are no faces, or faces with labels that the session has not.
     """
-    classes = matched_classes(faces, session.labels)
+    classes = faces.classes_among(session.labels)
     return score(probabilities(session, faces, progress), classes, session.labels)
 
 
@@ -69,59 +30,3 @@ def probabilities(session: Session, faces: FaceSet, progress: Progress = silent)
         done += len(pixels)
         progress("faces", done, len(faces))
     return answers
-
-
-def matched_classes(faces: FaceSet, labels: tuple[Expression, ...]) -> NDArray[np.int64]:
-    """The label of each face as its index in `labels`: int64 [faces].
-
-    A label that the data has a name but no face for does not have to be there.
-    """
-    present = {faces.labels[number] for number in np.unique(faces.classes)}
-    if not present <= set(labels):
-        msg = (
-            f"{faces.name}: expected faces labelled {', '.join(labels)}, as the bundle answers, "
-            f"found {', '.join(label for label in faces.labels if label in present)}"
-        )
-        raise InputError(msg)
-    numbers = [labels.index(label) if label in present else -1 for label in faces.labels]
-    return np.asarray(numbers, dtype=np.int64)[faces.classes]
-
-
-def score(
-    answers: Probabilities, classes: NDArray[np.int64], labels: tuple[Expression, ...]
-) -> Accuracy:
-    """The figures of `answers` [faces, labels] against the right `classes` [faces]."""
-    if not len(answers):
-        msg = "expected at least one face to measure accuracy on, found none"
-        raise InputError(msg)
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (classes, answers.argmax(axis=1)), 1)
-    figures = tuple(_class_accuracy(label, i, confusion) for i, label in enumerate(labels))
-    return Accuracy(
-        faces=len(answers),
-        accuracy=float(confusion.trace() / len(answers)),
-        macro_f1=float(np.mean([one.f1 for one in figures if one.f1 is not None])),
-        confidence=float(answers.max(axis=1).mean(dtype=np.float64)),
-        labels=labels,
-        classes=figures,
-        confusion=confusion,
-    )
-
-
-def _class_accuracy(label: Expression, index: int, confusion: NDArray[np.int64]) -> ClassAccuracy:
-    support, answered = int(confusion[index].sum()), int(confusion[:, index].sum())
-    if not support:
-        return ClassAccuracy(label, 0, None, None, None)
-    right = int(confusion[index, index])
-    precision = right / answered if answered else None
-    return ClassAccuracy(
-        label, support, precision, right / support, 2 * right / (support + answered)
-    )
-
-
-def agreement(a: Probabilities, b: Probabilities) -> float:
-    """The share of faces on which two sets of probabilities [faces, labels] have one winner."""
-    if a.shape != b.shape or not len(a):
-        msg = f"agreement: expected answers to the same faces, found {a.shape} and {b.shape}"
-        raise InputError(msg)
-    return float((a.argmax(axis=1) == b.argmax(axis=1)).mean())

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefer.benchmarks.accuracy import agreement, probabilities
+from edgefer.accuracy import agreement
+from edgefer.benchmarks.accuracy import probabilities
 from edgefer.benchmarks.latency import Latency, Ratio, measure, ratio
 from edgefer.data.drawn import drawn_faces
 from edgefer.errors import EdgeferError, InputError

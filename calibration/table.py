@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from edgefer.errors import InputError
 
@@ -38,6 +38,8 @@ class CalibrationTable:
     """`ranges` by tensor name. `graph` is the SHA-256 of the FP32 graph that they belong to.
 
     `data`, `faces` and `data_sha256` name the faces; `drawn` says that they are drawings.
+    `beyond_fp16` are the activations, of all, that came near what FP16 holds, with the greatest
+    absolute value of each.
     """
 
     graph: str
@@ -47,6 +49,7 @@ class CalibrationTable:
     data_sha256: str
     drawn: bool
     ranges: Mapping[str, Range]
+    beyond_fp16: Mapping[str, float] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def provenance(self) -> dict[str, object]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgefer.calibration.view import INPUT
 from edgefer.errors import InputError, reason
 from edgefer.export.tidy import IR_VERSION, OPSET, opset_of, tidy
 from edgefer.files import read_bytes, sha256
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from edgefer.zoo.network import FaceNetwork
 
-INPUT, OUTPUT = "pixels", "probabilities"
+OUTPUT = "probabilities"
 _METADATA = "edgefer"
 _LIMIT = 2 << 30
 # What can be part of a file's name, since bundles are named after their network.

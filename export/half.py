@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgefer.export.placement import LAYOUT, GraphView
+from edgefer.calibration.view import LAYOUT, GraphView
 from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision
 
@@ -27,16 +28,17 @@ def kept_in_fp32(view: GraphView) -> tuple[HigherPrecision, ...]:
     )
 
 
-def to_half(model: ModelProto) -> ModelProto:
+def to_half(model: ModelProto, beyond_fp16: Collection[str] = ()) -> ModelProto:
     """A copy of `model` in FP16; INT8 tensors stay, and the scales of Q/DQ become FP16.
 
-    FP16 scales need opset 19. Inputs and outputs of the graph keep their types.
+    What reads or makes one of the tensors `beyond_fp16` stays in FP32. FP16 scales need opset 19.
+    Inputs and outputs of the graph keep their types.
     """
     onnx = require("onnx", "export")
     made = onnx.ModelProto()
     made.CopyFrom(model)
     del made.graph.node[:], made.graph.initializer[:], made.graph.value_info[:]
-    halved = _Halver(model)
+    halved = _Halver(GraphView(model, beyond_fp16), model)
     made.graph.node.extend(halved.nodes)
     made.graph.initializer.extend(halved.constants.values())
     return made
@@ -45,9 +47,9 @@ def to_half(model: ModelProto) -> ModelProto:
 class _Halver:
     """Rewrites node by node: each float is read in the precision of its reader."""
 
-    def __init__(self, model: ModelProto) -> None:
+    def __init__(self, view: GraphView, model: ModelProto) -> None:
         self.onnx = require("onnx", "export")
-        self.view = GraphView(model)
+        self.view = view
         self.exact = {node.name for node in self.view.nodes if self.view.why_exact(node)}
         self.floats = self.view.floats()
         self.given = {tensor.name: tensor for tensor in model.graph.initializer}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgefer.bundle import CALIBRATION, CARD, GOLDEN, Bundle
 from edgefer.calibration.table import CalibrationTable
+from edgefer.calibration.view import GraphView
 from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError, reason
 from edgefer.export.card import card
@@ -26,7 +27,6 @@ from edgefer.export.parity import (
     require_parity,
     require_probabilities,
 )
-from edgefer.export.placement import GraphView
 from edgefer.export.ranges import calibrate
 from edgefer.export.shipped import shipped_card, shipped_graph, shipped_table
 from edgefer.files import sha256

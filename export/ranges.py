@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.calibration.collect import MINMAX, collect_ranges
+from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable
+from edgefer.calibration.view import GraphView
 from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError
-from edgefer.export.flavours import tensors_to_observe
 from edgefer.export.graph import SourceGraph
 from edgefer.imports import require
 from edgefer.progress import Progress, silent
@@ -30,7 +31,7 @@ def calibrate(graph: SourceGraph, faces: FaceSet, progress: Progress = silent) -
     chosen = faces.balanced(FACES)
     model = onnx.load_model_from_string(graph.data)
     ranges = collect_ranges(
-        graph.data, tensors_to_observe(model), _batches(chosen, graph.size, progress)
+        graph.data, tensors_to_observe(GraphView(model)), _batches(chosen, graph.size, progress)
     )
     return CalibrationTable(
         graph=graph.sha256,

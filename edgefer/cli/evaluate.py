@@ -22,7 +22,7 @@ from edgefer.cli.output import (
 from edgefer.manifest import Flavour
 
 if TYPE_CHECKING:
-    from edgefer.benchmarks.accuracy import Accuracy
+    from edgefer.accuracy import Accuracy
 
 _COLUMNS = ("expression", "faces", "precision", "recall", "F1")
 # Enough of an expression's name to head a column.

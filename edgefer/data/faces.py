@@ -83,6 +83,23 @@ class FaceSet:
             batch[row] = resize(self.load(int(index)), size)
         return batch
 
+    def classes_among(self, labels: tuple[Expression, ...]) -> NDArray[np.int64]:
+        """The label of each face as its index in `labels`: int64 [faces].
+
+        A label that the data has a name but no face for does not have to be there. Raises
+        InputError where one with faces is not.
+        """
+        present = {self.labels[number] for number in np.unique(self.classes)}
+        if not present <= set(labels):
+            found = ", ".join(label for label in self.labels if label in present)
+            msg = (
+                f"{self.name}: expected faces labelled {', '.join(labels)}, as the network "
+                f"answers, found {found}"
+            )
+            raise InputError(msg)
+        numbers = [labels.index(label) if label in present else -1 for label in self.labels]
+        return np.asarray(numbers, dtype=np.int64)[self.classes]
+
     def batches(self, size: int, count: int) -> Iterator[tuple[Pixels, NDArray[np.float32]]]:
         """All faces in order, at most `count` at a time, with their targets."""
         for start in range(0, len(self), count):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgefer.benchmarks.accuracy import agreement, evaluate, matched_classes, probabilities, score
+from edgefer.accuracy import agreement, score
+from edgefer.benchmarks.accuracy import evaluate, probabilities
 from edgefer.data.drawn import drawn_faces
 from edgefer.data.faces import FaceSet, Pixels
 from edgefer.errors import InputError
@@ -134,7 +135,7 @@ def test_labels_are_matched_by_name() -> None:
 
 def test_a_name_without_faces_does_not_matter() -> None:
     seven = ORDERS["fer2013"]
-    assert matched_classes(coded([0, 4]), seven).tolist() == [6, 0]
+    assert coded([0, 4]).classes_among(seven).tolist() == [6, 0]
 
 
 def test_labels_that_the_bundle_has_not_are_refused() -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from edgefer.bundle import Bundle
 from edgefer.calibration.collect import collect_ranges
+from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable
+from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
-from edgefer.export.flavours import tensors_to_observe
 from edgefer.export.pipeline import Source, export_bundle, find_source
 from edgefer.files import sha256
 from edgefer.manifest import Precision
@@ -67,7 +68,9 @@ def calibrated(faces: NDArray[np.uint8]) -> Callable[[onnx.ModelProto], Calibrat
 
     def make(model: onnx.ModelProto) -> CalibrationTable:
         graph = model.SerializeToString()
-        ranges = collect_ranges(graph, tensors_to_observe(model), [faces[:32], faces[32:]])
+        ranges = collect_ranges(
+            graph, tensors_to_observe(GraphView(model)), [faces[:32], faces[32:]]
+        )
         digest = sha256(graph)
         return CalibrationTable(digest, "min-max", "test", 64, sha256(b""), True, ranges)
 

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable
+from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError
-from edgefer.export.flavours import int8_graph, tensors_to_observe
+from edgefer.export.flavours import int8_graph
 from edgefer.export.parity import answers
-from edgefer.export.placement import GraphView
 from edgefer.manifest import Flavour
 from tests.export.graphs import (
     GraphMaker,
@@ -155,7 +156,7 @@ def test_a_table_without_a_tensor_is_refused(calibrated: Calibrated) -> None:
 
 
 def test_one_table_serves_both_flavours(model: onnx.ModelProto, calibrated: Calibrated) -> None:
-    assert set(calibrated(model).ranges) == set(tensors_to_observe(model))
+    assert set(calibrated(model).ranges) == set(tensors_to_observe(GraphView(model)))
 
 
 def test_a_bias_that_dwarfs_its_weights_still_fits(

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from edgefer.calibration.view import GraphView
 from edgefer.export.half import kept_in_fp32, to_half
 from edgefer.export.parity import answers
-from edgefer.export.placement import GraphView
 from tests.export.graphs import LABELS, GraphMaker, residual
 
 

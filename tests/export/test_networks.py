@@ -11,10 +11,10 @@ import onnxruntime as ort
 import pytest
 
 from edgefer.bundle import Bundle
+from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
 from edgefer.export.parity import answers
 from edgefer.export.pipeline import find_source
-from edgefer.export.placement import GraphView
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.session import load
 from edgefer.zoo.registry import NETWORKS, Choices, ScaleOrder

@@ -10,10 +10,11 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from edgefer.calibration.placement import tensors_to_observe
+from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
 from edgefer.errors import MachineError
 from edgefer.export import shipped
-from edgefer.export.flavours import tensors_to_observe
 from edgefer.export.parity import answers
 from edgefer.export.pipeline import find_source
 from edgefer.zoo.registry import find_network
@@ -43,7 +44,9 @@ def test_the_network_is_small() -> None:
 def test_the_ranges_are_of_this_graph_and_from_real_faces() -> None:
     graph, table = shipped.shipped_graph(), shipped.shipped_table()
     assert table.graph == graph.sha256
-    assert set(table.ranges) == set(tensors_to_observe(onnx.load_model_from_string(graph.data)))
+    assert set(table.ranges) == set(
+        tensors_to_observe(GraphView(onnx.load_model_from_string(graph.data)))
+    )
     assert not table.drawn
     assert table.data == "ferplus@train"
 
