@@ -92,6 +92,11 @@ class GraphView:
         """How many numbers a constant has."""
         return int(np.prod(self.constants[constant]))
 
+    def elements(self, activation: str) -> int:
+        """How many numbers an activation has for one face."""
+        dims = self._inferred[activation].shape.dim
+        return int(np.prod([side.dim_value for side in dims]))
+
     def multiply_adds(self, node: NodeProto) -> int:
         """Of one face; 0 for an operator without weights."""
         if node.op_type not in WEIGHTED or node.input[1] not in self.constants:

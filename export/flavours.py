@@ -45,19 +45,29 @@ def int8_graph(
 ) -> tuple[ModelProto, tuple[HigherPrecision, ...]]:
     """The INT8 graph of a flavour, and what it leaves in higher precision.
 
-    `kept` are layers that are not to be INT8, with the reasons.
-    Raises InputError where the table lacks the range of a tensor, or no layer is worth INT8.
+    `kept` are layers that are not to be INT8, with the reasons. Raises InputError where the table
+    lacks the range of a tensor, or no layer is worth INT8.
     """
-    beyond = table.beyond_fp16 if flavour is Flavour.GPU else ()
-    view = GraphView(model, beyond)
+    made, higher = quantized_graph(model, table, flavour, kept, repairs)
+    return (to_half(made, table.beyond_fp16) if flavour is Flavour.GPU else made), higher
+
+
+def quantized_graph(
+    model: ModelProto,
+    table: CalibrationTable,
+    flavour: Flavour,
+    kept: Mapping[str, str] = NONE_KEPT,
+    repairs: Repairs = NO_REPAIRS,
+) -> tuple[ModelProto, tuple[HigherPrecision, ...]]:
+    """As `int8_graph`, with FP32 for all that is not INT8: what the rounding alone does."""
+    view = GraphView(model, table.beyond_fp16 if flavour is Flavour.GPU else ())
     quantizable(view)
     placement = place(view, flavour, kept)
     missing = sorted(set(placement.tensors) - set(table.ranges))
     if missing:
         msg = f"calibration table: no range for {missing[0]}; calibrate this network again"
         raise InputError(msg)
-    made = _Emitter(model, view, placement, table, flavour, repairs).emit()
-    return (to_half(made, beyond) if flavour is Flavour.GPU else made), placement.higher
+    return _Emitter(model, view, placement, table, flavour, repairs).emit(), placement.higher
 
 
 class _Emitter:

@@ -10,14 +10,15 @@ import json
 import logging
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import INPUT
 from edgefer.errors import InputError, reason
 from edgefer.export.tidy import IR_VERSION, OPSET, opset_of, tidy
-from edgefer.files import read_bytes, sha256
+from edgefer.files import read_bytes, sha256, write_atomically
 from edgefer.imports import require
 from edgefer.labels import Expression, parse_labels
 from edgefer.manifest import json_object
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 OUTPUT = "probabilities"
 _METADATA = "edgefer"
+_TABLE = "edgefer.calibration"
 _LIMIT = 2 << 30
 # What can be part of a file's name, since bundles are named after their network.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,7 +41,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class SourceGraph:
     """An FP32 graph that keeps the contract; `origin` says where its weights are from.
 
-    `variant` is what was chosen of the network, as `Network.variant` has it.
+    `variant` is what was chosen of the network, as `Network.variant` has it. `table` are the
+    ranges that its file came with: it was trained with them.
     """
 
     network: str
@@ -49,6 +52,7 @@ class SourceGraph:
     data: bytes
     origin: dict[str, Any]
     variant: dict[str, Any]
+    table: CalibrationTable | None = None
 
     @property
     def sha256(self) -> str:
@@ -92,14 +96,34 @@ def graph_from_torch(network: Network, module: FaceNetwork, origin: dict[str, An
 def graph_from_file(path: Path) -> SourceGraph:
     """An ONNX file that keeps the contract and names its labels, as one of ours does.
 
-    An older opset is converted, and the graph simplified.
+    An older opset is converted, and the graph simplified; not so one that came with its ranges.
     """
     onnx = require("onnx", "export")
     model = _parse(read_bytes(path, "an ONNX file", _LIMIT), str(path))
+    if any(entry.key == _TABLE for entry in model.metadata_props):
+        return _with_its_ranges(model, str(path))
     described = _description(model, str(path))
     made = tidy(model, str(path))
     onnx.helper.set_model_props(made, {_METADATA: json.dumps(described, sort_keys=True)})
     return read_graph(made.SerializeToString(), str(path))
+
+
+def write_calibrated(path: Path, graph: SourceGraph, table: CalibrationTable) -> None:
+    """Write an ONNX file that has the ranges in it with which its weights were trained."""
+    model = require("onnx", "export").load_model_from_string(graph.data)
+    model.metadata_props.add(key=_TABLE, value=table.to_json().decode())
+    write_atomically(path, model.SerializeToString())
+
+
+def _with_its_ranges(model: ModelProto, name: str) -> SourceGraph:
+    (entry,) = [entry for entry in model.metadata_props if entry.key == _TABLE]
+    table = CalibrationTable.from_json(entry.value.encode(), name)
+    model.metadata_props.remove(entry)
+    graph = read_graph(model.SerializeToString(), name)
+    if graph.sha256 != table.graph:
+        msg = f"{name}: its ranges are another graph's: it was changed after training; train again"
+        raise InputError(msg)
+    return replace(graph, table=table)
 
 
 def read_graph(data: bytes, name: str) -> SourceGraph:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data.drawn import drawn_faces
 from edgefer.errors import CheckFailed, InputError
+from edgefer.export.answers import Answers, Floats
 from edgefer.export.graph import OUTPUT
-from edgefer.imports import require
 from edgefer.manifest import Parity, Precision
-from edgefer.runtime.ort import rounds_fp16, session_options
-
-Floats = NDArray[np.float32]
-Answers = Mapping[str, Floats]
 
 GOLDEN_FACES = 16
 _GOLDEN_SEED = 20_190
@@ -31,40 +25,6 @@ TOLERANCES = {Precision.FP32: 1e-3, Precision.FP16: 0.02, Precision.INT8: 0.1}
 def golden_faces(size: int) -> NDArray[np.uint8]:
     """The drawn faces of every bundle: uint8 [16, size, size, 3], all expressions in turn."""
     return drawn_faces(GOLDEN_FACES, _GOLDEN_SEED, size).pixels(size)
-
-
-def answers(graph: bytes, faces: NDArray[np.uint8]) -> Answers:
-    """What ONNX Runtime's CPU kernels answer: each output by its name, float32 [n, ...]."""
-    ort = require("onnxruntime", "cpu")
-    if not rounds_fp16():
-        graph = in_fp32(graph)
-    session = ort.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    found = session.run(names, {"pixels": faces})
-    return {name: np.asarray(value, dtype=np.float32) for name, value in zip(names, found)}
-
-
-def in_fp32(graph: bytes) -> bytes:
-    """The graph computed in FP32 where it is in FP16, if it has integers too; else as it is.
-
-    For libraries that quantise FP16 values wrongly. Scales keep their values, which FP16 has.
-    """
-    onnx = require("onnx", "export")
-    model = onnx.load_model_from_string(graph)
-    if all(node.op_type != "QuantizeLinear" for node in model.graph.node):
-        return graph
-    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
-    del model.graph.value_info[:]
-    for tensor in model.graph.initializer:
-        if tensor.data_type == half:
-            values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "to" and attribute.i == half:
-                attribute.i = single
-    made: bytes = model.SerializeToString()
-    return made
 
 
 def compare_outputs(

@@ -13,6 +13,7 @@ from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError, reason
+from edgefer.export.answers import Floats, answers
 from edgefer.export.card import card
 from edgefer.export.flavours import int8_graph
 from edgefer.export.graph import OUTPUT, SourceGraph, graph_from_file, graph_from_torch
@@ -20,8 +21,6 @@ from edgefer.export.half import kept_in_fp32, to_half
 from edgefer.export.parity import (
     LIMITS,
     TOLERANCES,
-    Floats,
-    answers,
     compare_outputs,
     golden_faces,
     require_parity,
@@ -75,7 +74,8 @@ def find_source(what: str, weights: str | None, choices: Choices = UNCHANGED) ->
                 f"found {weights or choices}"
             )
             raise InputError(msg)
-        return Source(graph_from_file(Path(what)))
+        graph = graph_from_file(Path(what))
+        return Source(graph, table=graph.table)
     network = find_network(what)
     if weights is None and what == DEFAULT_NETWORK and network.varied(choices) == network:
         return Source(shipped_graph(), table=shipped_table(), card=shipped_card())

@@ -17,7 +17,7 @@ from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError
 from edgefer.export.flavours import int8_graph
-from edgefer.export.parity import answers
+from edgefer.export.answers import answers
 from edgefer.manifest import Flavour
 from tests.export.graphs import (
     GraphMaker,

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper
 
 from edgefer.errors import InputError
 from edgefer.export.graph import IR_VERSION, OPSET, graph_from_file, read_graph
-from edgefer.export.parity import answers, golden_faces
+from edgefer.export.answers import answers
+from edgefer.export.parity import golden_faces
 from edgefer.export.pipeline import find_source
 from edgefer.labels import Expression
 from edgefer.zoo.registry import find_network

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from edgefer.calibration.view import GraphView
 from edgefer.export.half import kept_in_fp32, to_half
-from edgefer.export.parity import answers
+from edgefer.export.answers import answers
 from tests.export.graphs import LABELS, GraphMaker, residual
 
 

@@ -13,7 +13,7 @@ import pytest
 from edgefer.bundle import Bundle
 from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
-from edgefer.export.parity import answers
+from edgefer.export.answers import answers
 from edgefer.export.pipeline import find_source
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.session import load

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from edgefer.bundle import read_bundle
 from edgefer.errors import CheckFailed
-from edgefer.export import parity
 from edgefer.export.parity import GOLDEN_FACES, compare, golden_faces, require_parity
-from edgefer.manifest import Flavour, Precision
-from tests.export.graphs import SIZE, residual
 
 ONE = np.array([[0.7, 0.3], [0.2, 0.8]], np.float32)
 
@@ -40,23 +34,3 @@ def test_golden_faces_are_the_same_every_time() -> None:
     faces = golden_faces(48)
     assert faces.shape == (GOLDEN_FACES, 48, 48, 3)
     np.testing.assert_array_equal(faces, golden_faces(48))
-
-
-@pytest.mark.parametrize("precision", Precision)
-def test_graphs_in_fp32_answer_alike(precision: Precision, bundles: dict[Precision, Path]) -> None:
-    """What an older ONNX Runtime is given instead, which cuts FP16 values off."""
-    graph = read_bundle(bundles[precision]).graph(Flavour.GPU)
-    single = parity.in_fp32(graph)
-    assert (single == graph) == (precision is not Precision.INT8)
-    faces = parity.golden_faces(48)
-    found, expected = (parity.answers(each, faces)["probabilities"] for each in (single, graph))
-    np.testing.assert_allclose(found, expected, atol=0.02)
-
-
-def test_an_older_onnx_runtime_is_given_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[bytes] = []
-    monkeypatch.setattr(parity, "rounds_fp16", lambda: False)
-    monkeypatch.setattr(parity, "in_fp32", lambda graph: given.append(graph) or graph)
-    graph = residual().SerializeToString()
-    parity.answers(graph, np.zeros((1, SIZE, SIZE, 3), np.uint8))
-    assert given == [graph]

@@ -15,7 +15,7 @@ from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
 from edgefer.errors import MachineError
 from edgefer.export import shipped
-from edgefer.export.parity import answers
+from edgefer.export.answers import answers
 from edgefer.export.pipeline import find_source
 from edgefer.zoo.registry import find_network
 

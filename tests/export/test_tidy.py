@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgefer.errors import InputError
-from edgefer.export.parity import answers
+from edgefer.export.answers import answers
 from edgefer.export.tidy import IR_VERSION, OPSET, tidy
 from tests.export.graphs import GraphMaker, residual, shared_weights
 

@@ -19,7 +19,7 @@ pytest.importorskip("torch", reason="the torch extra is not installed")
 from edgefer.bundle import Bundle
 from edgefer.data.faces import FaceSet
 from edgefer.data.source import read_data
-from edgefer.export.parity import Floats, answers
+from edgefer.export.answers import Floats, answers
 from edgefer.export.pipeline import Source, export_bundle, find_source
 from edgefer.manifest import Flavour, Precision
 from edgefer.training.options import TrainingOptions

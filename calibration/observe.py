@@ -1,0 +1,39 @@
+"""Gives chosen tensors of an FP32 graph, batch after batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefer.imports import require
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Floats = NDArray[np.float32]
+
+
+def observe(
+    model: ModelProto, tensors: Sequence[str], batches: Iterable[NDArray[np.uint8]]
+) -> Iterator[dict[str, Floats]]:
+    """The values of `tensors` (FP32) for each batch of faces (uint8 [n, size, size, 3], RGB)."""
+    onnx = require("onnx", "export")
+    ort = require("onnxruntime", "cpu")
+    seen = onnx.ModelProto()
+    seen.CopyFrom(model)
+    del seen.graph.output[:]
+    seen.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in tensors
+    )
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    # what rounds is to stay where it stands
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    session = ort.InferenceSession(
+        seen.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    for pixels in batches:
+        yield dict(zip(tensors, session.run(list(tensors), {"pixels": pixels})))

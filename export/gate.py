@@ -1,0 +1,213 @@
+"""The gate: what a graph in INT8 or FP16 has lost against FP32 on labelled faces, and whether that
+is too much.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from edgefer.accuracy import Accuracy, agreement, score
+from edgefer.data.faces import FaceSet, Pixels
+from edgefer.errors import CheckFailed, InputError
+from edgefer.export.answers import Floats, probabilities
+from edgefer.export.graph import SourceGraph
+from edgefer.manifest import Flavour
+from edgefer.paired import Paired, pair
+from edgefer.progress import Progress, silent
+from edgefer.training.feed import Feed, in_batches
+
+_BATCH = 16
+# Our choice: macro-F1 rests on the rarest expression, and recall on one alone.
+_MACRO_F1, _RECALL = 3, 10
+_FEW_FACES = 2
+
+
+class Metric(str, Enum):
+    """What `--max-drop` is a drop of."""
+
+    ACCURACY = "accuracy"
+    MACRO_F1 = "macro-f1"
+
+    __str__ = str.__str__
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that may be lost against FP32.
+
+    `drop` in points (hundredths) of `metric`. With accuracy as the metric macro-F1 may lose three
+    times as much; the recall of each expression ten times, and two faces whatever their number.
+    `confidence` is the most by which the mean probability of FP32's winners may shift, and
+    `agreement` the least share of faces with FP32's winner. All defaults are our choice.
+    """
+
+    drop: float = 1.0
+    metric: Metric = Metric.ACCURACY
+    confidence: float = 0.05
+    agreement: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.drop <= 100 and math.isfinite(self.drop)):
+            msg = f"max drop: expected 0 to 100 points, found {self.drop}"
+            raise InputError(msg)
+        for name, share in (("confidence shift", self.confidence), ("agreement", self.agreement)):
+            if not 0 <= share <= 1:
+                msg = f"{name}: expected a share of 0 to 1, found {share}"
+                raise InputError(msg)
+
+    @property
+    def macro_f1(self) -> float:
+        """The most points of macro-F1."""
+        return self.drop * (_MACRO_F1 if self.metric is Metric.ACCURACY else 1)
+
+    def recall(self, faces: int) -> float:
+        """The most points of the recall of an expression with so many faces."""
+        return max(self.drop * _RECALL, 100 * _FEW_FACES / faces)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One figure past its limit; all are in points (hundredths)."""
+
+    flavour: Flavour
+    what: str
+    fp32: float
+    found: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One graph beside FP32 on the same faces; shares are 0 to 1.
+
+    `confidence_shift` is the mean change of the probability of FP32's winner, `divergence` the mean
+    Kullback-Leibler divergence of its probabilities from FP32's, in nats.
+    """
+
+    accuracy: Accuracy
+    paired: Paired
+    confidence_shift: float
+    agreement: float
+    divergence: float
+
+
+class Evaluation:
+    """Labelled faces, and what the FP32 network answers to them.
+
+    Raises InputError where a label of the faces is none of the network's.
+    """
+
+    def __init__(self, graph: SourceGraph, faces: FaceSet, progress: Progress = silent) -> None:
+        self.name, self.labels, self.digest = faces.name, graph.labels, faces.digest()
+        self.classes = faces.classes_among(graph.labels)
+        self._feed = Feed(faces, graph.size, progress=progress)
+        self._progress = progress
+        self.reference = self.answers(graph.data, "FP32")
+        self.fp32 = score(self.reference, self.classes, graph.labels)
+
+    def answers(self, graph: bytes, what: str) -> Floats:
+        """The probabilities of all faces by another graph of the same labels."""
+        return probabilities(graph, self._pixels(f"evaluating {what}"))
+
+    def _pixels(self, phase: str) -> Iterator[Pixels]:
+        done, rows = 0, in_batches(np.arange(len(self.classes)), _BATCH)
+        for pixels, _ in self._feed.batches(rows):
+            yield pixels
+            done += len(pixels)
+            self._progress(phase, done, len(self.classes))
+
+    def compare(self, graph: bytes, what: str) -> Compared:
+        """Another graph beside FP32."""
+        found = self.answers(graph, what)
+        winners, rows = self.reference.argmax(axis=1), np.arange(len(found))
+        shift = found[rows, winners] - self.reference[rows, winners]
+        return Compared(
+            accuracy=score(found, self.classes, self.labels),
+            paired=pair(winners == self.classes, found.argmax(axis=1) == self.classes),
+            confidence_shift=float(shift.mean(dtype=np.float64)),
+            agreement=agreement(self.reference, found),
+            divergence=float(divergences(self.reference, found).mean()),
+        )
+
+    def report(self, compared: Mapping[Flavour, Compared], limits: Limits) -> dict[str, Any]:
+        """For the manifest, as JSON."""
+        return {
+            "data": {"name": self.name, "faces": len(self.classes), "sha256": self.digest},
+            "fp32": _figures(self.fp32),
+            **{str(flavour): _compared(entry) for flavour, entry in compared.items()},
+            "limits": {**asdict(limits), "metric": str(limits.metric)} if compared else None,
+        }
+
+
+def divergences(reference: Floats, found: Floats) -> Floats:
+    """KL(reference || found) of each face in nats: float32 [faces]; probabilities [faces, k]."""
+    least = np.finfo(np.float32).tiny
+    ratio = np.log(np.maximum(reference, least)) - np.log(np.maximum(found, least))
+    return np.asarray((reference * ratio).sum(axis=1), dtype=np.float32)
+
+
+def losses(fp32: Accuracy, flavour: Flavour, entry: Compared, limits: Limits) -> list[Loss]:
+    """What of a graph's figures is past its limit, the accuracy first."""
+    found = entry.accuracy
+    drops = [
+        ("accuracy", fp32.accuracy, found.accuracy, limits.drop),
+        ("macro-F1", fp32.macro_f1, found.macro_f1, limits.macro_f1),
+    ]
+    drops += [
+        (f"recall of {before.label}", before.recall, now.recall, limits.recall(before.support))
+        for before, now in zip(fp32.classes, found.classes)
+        if before.recall is not None and now.recall is not None
+    ]
+    past = [
+        Loss(flavour, what, 100 * before, 100 * now, limit)
+        for what, before, now, limit in drops
+        if not 100 * (before - now) <= limit + 1e-9
+    ]
+    shift = entry.confidence_shift
+    if not abs(shift) <= limits.confidence:
+        past.append(Loss(flavour, "mean confidence shift", 0, 100 * shift, 100 * limits.confidence))
+    if not entry.agreement >= limits.agreement:
+        allowed = 100 * (1 - limits.agreement)
+        past.append(Loss(flavour, "agreement with FP32", 100, 100 * entry.agreement, allowed))
+    return past
+
+
+class GateFailed(CheckFailed):
+    """A graph lost more than its limits allow: `losses` says what."""
+
+    def __init__(self, lost: list[Loss], data: str, advice: list[str]) -> None:
+        first = lost[0]
+        super().__init__(
+            f"{first.flavour.member} lost too much on {data}, no bundle is written: {first.what} "
+            f"{first.found:.2f} against {first.fp32:.2f} in FP32, at most {first.limit:g} points "
+            f"less are allowed ({len(lost)} figures are past their limits); {'; '.join(advice)}"
+        )
+        self.losses, self.advice = lost, advice
+
+
+def _figures(found: Accuracy) -> dict[str, Any]:
+    return {
+        "accuracy": found.accuracy,
+        "macro_f1": found.macro_f1,
+        "confidence": found.confidence,
+        "recall": {str(one.label): one.recall for one in found.classes},
+    }
+
+
+def _compared(entry: Compared) -> dict[str, Any]:
+    return {
+        **_figures(entry.accuracy),
+        "confidence_shift": entry.confidence_shift,
+        "agreement": entry.agreement,
+        "divergence": entry.divergence,
+        "lost": entry.paired.lost,
+        "won": entry.paired.won,
+        "change_95": [entry.paired.low, entry.paired.high],
+        "mcnemar_p": entry.paired.p,
+    }

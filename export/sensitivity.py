@@ -1,0 +1,137 @@
+"""What INT8 costs and gains at each layer: each one alone in INT8, and all others without it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgefer.calibration.placement import quantizable
+from edgefer.calibration.repairs import NO_REPAIRS, Repairs
+from edgefer.calibration.table import CalibrationTable
+from edgefer.calibration.view import INPUT, GraphView
+from edgefer.data.faces import Pixels
+from edgefer.export.answers import Floats, open_graph, probabilities
+from edgefer.export.flavours import quantized_graph
+from edgefer.export.gate import divergences
+from edgefer.export.graph import OUTPUT, SourceGraph
+from edgefer.imports import require
+from edgefer.manifest import Flavour
+from edgefer.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+# NVIDIA's figures for the Orin Nano 8GB Super: dense INT8 operations a second, FP16 at half of
+# that, bytes a second.
+DEVICE = "Jetson Orin Nano 8GB Super"
+_INT8_RATE, _BANDWIDTH = 33.4e12, 102e9
+
+_BATCH = 16
+_ALONE = "all but one layer in FP32, to measure that one"
+# Calls of each graph in turns: until so many seconds are spent, within these numbers.
+_SECONDS, _FEWEST, _MOST = 0.6, 11, 301
+
+
+@dataclass(frozen=True)
+class LayerSensitivity:
+    """One layer that can be INT8.
+
+    `divergence` is the mean KL divergence of the probabilities from FP32's, in nats, and `flips`
+    the faces with another winner, with this layer alone in INT8. `saved` is the time in
+    microseconds that INT8 saves here on this machine, one face on one thread: all layers in INT8
+    against all but this one (it may be below 0; None: not measured). `estimate` is the same for
+    TensorRT on `DEVICE`, from its peak rates: an estimate, and the most there can be.
+    """
+
+    layer: str
+    operator: str
+    multiply_adds: int
+    share: float
+    divergence: float
+    flips: int
+    saved: float | None
+    estimate: float
+
+
+def sensitivity(
+    graph: SourceGraph,
+    table: CalibrationTable,
+    faces: Pixels,
+    repairs: Repairs = NO_REPAIRS,
+    *,
+    timed: bool = True,
+    progress: Progress = silent,
+) -> tuple[LayerSensitivity, ...]:
+    """Each layer that can be INT8, on `faces` (uint8 [n, size, size, 3]), costliest first.
+
+    Costs are those of `gpu.onnx`, whose grids are the coarser ones, with FP32 for the rest.
+    """
+    model = require("onnx", "export").load_model_from_string(graph.data)
+    view = GraphView(model)
+    names = quantizable(view).weighted
+    layers = [node for node in view.nodes if node.name in names]
+    total = sum(view.multiply_adds(node) for node in view.nodes)
+    reference = probabilities(graph.data, _batches(faces))
+
+    def made(flavour: Flavour, kept: set[str]) -> bytes:
+        reasons = dict.fromkeys(kept, _ALONE)
+        found, _ = quantized_graph(model, table, flavour, reasons, repairs)
+        data: bytes = found.SerializeToString()
+        return data
+
+    found = []
+    for number, node in enumerate(layers, start=1):
+        alone = made(Flavour.GPU, names - {node.name})
+        answers = probabilities(alone, _batches(faces))
+        found.append(
+            LayerSensitivity(
+                layer=node.name,
+                operator=node.op_type,
+                multiply_adds=view.multiply_adds(node),
+                share=view.multiply_adds(node) / total,
+                divergence=_mean_divergence(reference, answers),
+                flips=int((answers.argmax(axis=1) != reference.argmax(axis=1)).sum()),
+                saved=_saved(made, node.name, faces[:1]) if timed else None,
+                estimate=1e6 * _estimate(view, node),
+            )
+        )
+        progress("sensitivity", number, len(layers))
+    return tuple(sorted(found, key=lambda layer: -layer.divergence))
+
+
+def _batches(faces: Pixels) -> Iterator[Pixels]:
+    return (faces[start : start + _BATCH] for start in range(0, len(faces), _BATCH))
+
+
+def _mean_divergence(reference: Floats, found: Floats) -> float:
+    return max(0.0, float(divergences(reference, found).mean(dtype=np.float64)))
+
+
+def _saved(made: Callable[[Flavour, set[str]], bytes], layer: str, face: Pixels) -> float:
+    """Microseconds: the median without this layer's INT8, less the median with it."""
+    sessions = [open_graph(made(Flavour.CPU, kept), threads=1) for kept in ({layer}, set())]
+    times: tuple[list[int], list[int]] = ([], [])
+    start = time.perf_counter()
+    while len(times[0]) < _MOST:
+        for session, spent in zip(sessions, times):
+            began = time.perf_counter_ns()
+            session.run([OUTPUT], {INPUT: face})
+            spent.append(time.perf_counter_ns() - began)
+        if len(times[0]) >= _FEWEST and time.perf_counter() - start > _SECONDS:
+            break
+    without, with_it = (statistics.median(spent[1:]) for spent in times)
+    return (without - with_it) / 1000
+
+
+def _estimate(view: GraphView, node: NodeProto) -> float:
+    """Seconds that INT8 saves over FP16 at the roofline: computing or moving, the longer one."""
+    operations = 2 * view.multiply_adds(node)
+    moved = view.elements(node.input[0]) + view.elements(node.output[0])
+    moved += view.size(node.input[1])
+    int8 = max(operations / _INT8_RATE, moved / _BANDWIDTH)
+    return max(2 * operations / _INT8_RATE, 2 * moved / _BANDWIDTH) - int8
