@@ -1,24 +1,57 @@
-"""Runs faces through the FP32 graph and keeps the range of every activation that is asked for."""
+"""Runs faces through the FP32 graph and keeps what ranges are made of, in bounded memory.
+
+First the ends of every activation, which the graph itself finds; then, where a calibrator wants
+them, histograms of absolute values in bins that the ends have fixed. Counts do not depend on the
+order of the faces.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.calibration.calibrators import BINS, Histogram
 from edgefer.calibration.table import Range
+from edgefer.calibration.view import INPUT, LAYOUT, GraphView
 from edgefer.errors import InputError
 from edgefer.imports import require
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from onnxruntime import InferenceSession
 
-MINMAX = "min-max"
 _LEAST, _GREATEST, _FIRST_AXIS = "least values", "greatest values", "first axis"
 _SUMS = "sums"  # not a number where one of the values is none: the ends pass over such
 _REDUCED = {_LEAST: "ReduceMin", _GREATEST: "ReduceMax", _SUMS: "ReduceSum"}
+# A Clip without end has an infinite one.
+_ENDLESS = ("Clip",)
+
+
+def float_activations(view: GraphView) -> list[str]:
+    """All activations in FP32 in the order of the graph, but the pixels in another layout."""
+    floats = view.floats()
+    return [
+        str(name)
+        for node in view.nodes
+        if not (node.op_type in LAYOUT and view.reads_pixels(node))
+        for name in node.output
+        if name in floats
+    ]
+
+
+def check_weights(view: GraphView) -> None:
+    """Raise InputError where a number of the weights is not finite."""
+    for name in view.constants:
+        endless = all(reader.op_type in _ENDLESS for reader in view.readers[name])
+        if not endless and not np.isfinite(view.values(name)).all():
+            msg = (
+                f"calibration: {name}: expected finite weights, found NaN or infinite ones; "
+                "train or convert the network again"
+            )
+            raise InputError(msg)
 
 
 def collect_ranges(
@@ -34,7 +67,7 @@ def collect_ranges(
     high = np.zeros(len(tensors))
     faces = 0
     for pixels in batches:
-        least, greatest, sums = session.run([_LEAST, _GREATEST, _SUMS], {"pixels": pixels})
+        least, greatest, sums = session.run([_LEAST, _GREATEST, _SUMS], {INPUT: pixels})
         _check_finite(tensors, sums)
         low, high = np.minimum(low, least), np.maximum(high, greatest)
         faces += len(pixels)
@@ -47,17 +80,44 @@ def collect_ranges(
     }
 
 
+def collect_histograms(
+    graph: bytes, ranges: Mapping[str, Range], batches: Iterable[NDArray[np.uint8]]
+) -> dict[str, Histogram]:
+    """The histogram of each tensor of `ranges`, which are those of the same `batches`.
+
+    Memory is that of one batch with all these tensors.
+    """
+    session = _fetching_session(graph, list(ranges))
+    counts = {name: np.zeros(BINS, np.int64) for name in ranges}
+    for pixels in batches:
+        for name, values in zip(ranges, session.run(list(ranges), {INPUT: pixels})):
+            if ranges[name].limit:
+                counts[name] += _counted(values, ranges[name].limit)
+    return {name: Histogram(counts[name], ranges[name].limit) for name in ranges}
+
+
+def _counted(values: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
+    """How many absolute values lie in each bin; what is at the limit or past it is in the last."""
+    places = np.abs(values.reshape(-1))
+    places *= np.float32(BINS / limit)
+    found = np.bincount(places.astype(np.int64), minlength=BINS)
+    found[BINS - 1] += found[BINS:].sum()
+    return found[:BINS]
+
+
 def _check_finite(tensors: Sequence[str], sums: NDArray[np.float32]) -> None:
     for name, total in zip(tensors, sums):
         if not np.isfinite(total):
-            msg = f"calibration: {name}: expected finite values, found others; are the weights?"
+            msg = (
+                f"calibration: {name}: expected finite values, found others; look at the weights "
+                "and the operators before it"
+            )
             raise InputError(msg)
 
 
 def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession:
     """An ONNX Runtime session of `graph` that gives the ends of all `tensors` instead."""
     onnx = require("onnx", "export")
-    ort = require("onnxruntime", "cpu")
     model = onnx.load_model_from_string(graph)
     make, kind = onnx.helper.make_node, onnx.TensorProto.FLOAT
     del model.graph.output[:]
@@ -75,6 +135,22 @@ def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession
         model.graph.output.append(value)
     axis = onnx.numpy_helper.from_array(np.zeros(1, np.int64), _FIRST_AXIS)
     model.graph.initializer.append(axis)
+    return _opened(model)
+
+
+def _fetching_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession:
+    """An ONNX Runtime session of `graph` that gives all `tensors` instead."""
+    onnx = require("onnx", "export")
+    model = onnx.load_model_from_string(graph)
+    del model.graph.output[:]
+    for name in tensors:
+        value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        model.graph.output.append(value)
+    return _opened(model)
+
+
+def _opened(model: ModelProto) -> InferenceSession:
+    ort = require("onnxruntime", "cpu")
     options = ort.SessionOptions()
     options.log_severity_level = 3
     return ort.InferenceSession(

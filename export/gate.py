@@ -5,7 +5,7 @@ is too much.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -35,6 +35,15 @@ class Metric(str, Enum):
     MACRO_F1 = "macro-f1"
 
     __str__ = str.__str__
+
+    @classmethod
+    def parse(cls, name: str) -> Metric:
+        """The metric called `name`; InputError names those there are."""
+        try:
+            return cls(name.lower())
+        except ValueError:
+            msg = f"metric '{name}': expected one of {', '.join(cls)}"
+            raise InputError(msg) from None
 
 
 @dataclass(frozen=True)
@@ -100,12 +109,14 @@ class Compared:
 class Evaluation:
     """Labelled faces, and what the FP32 network answers to them.
 
-    Raises InputError where a label of the faces is none of the network's.
+    Faces with a label that the network lacks are left out; InputError where all are.
     """
 
     def __init__(self, graph: SourceGraph, faces: FaceSet, progress: Progress = silent) -> None:
+        faces = faces.relabelled(graph.labels)
         self.name, self.labels, self.digest = faces.name, graph.labels, faces.digest()
         self.classes = faces.classes_among(graph.labels)
+        self.faces, self.size = faces, graph.size
         self._feed = Feed(faces, graph.size, progress=progress)
         self._progress = progress
         self.reference = self.answers(graph.data, "FP32")
@@ -179,9 +190,9 @@ def losses(fp32: Accuracy, flavour: Flavour, entry: Compared, limits: Limits) ->
 
 
 class GateFailed(CheckFailed):
-    """A graph lost more than its limits allow: `losses` says what."""
+    """A graph lost more than its limits allow: `losses` says what, `advice` what may help."""
 
-    def __init__(self, lost: list[Loss], data: str, advice: list[str]) -> None:
+    def __init__(self, lost: Sequence[Loss], data: str, advice: Sequence[str]) -> None:
         first = lost[0]
         super().__init__(
             f"{first.flavour.member} lost too much on {data}, no bundle is written: {first.what} "

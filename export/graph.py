@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,15 +27,17 @@ from edgefer.zoo.registry import Network
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
+    from torch import Tensor
+    from torch.nn import Module
 
     from edgefer.zoo.network import FaceNetwork
 
 OUTPUT = "probabilities"
 _METADATA = "edgefer"
 _TABLE = "edgefer.calibration"
-_LIMIT = 2 << 30
+LIMIT = 2 << 30
 # What can be part of a file's name, since bundles are named after their network.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,10 @@ class SourceGraph:
 def graph_from_torch(network: Network, module: FaceNetwork, origin: dict[str, Any]) -> SourceGraph:
     """Export `module` (in eval mode) with the pixel input in front and its fusion behind."""
     torch = require("torch", "torch")
-    require("onnxscript", "torch")
     contract = require("edgefer.zoo.contract", "torch")
     example = torch.zeros((2, network.size, network.size, 3), dtype=torch.uint8)
-    # says four times that torchvision is not there, which nothing here needs
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, not the user's
-        program = torch.onnx.export(
-            contract.PixelsToAnswers(network, module).eval(),
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[INPUT],
-            output_names=list(module.outputs),
-            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-            verbose=False,
-        )
-    model = tidy(program.model_proto, network.name)
+    whole = contract.PixelsToAnswers(network, module).eval()
+    model = tidy(trace(whole, example, INPUT, module.outputs), network.name)
     described: dict[str, Any] = {
         "network": network.name,
         "labels": [str(label) for label in network.labels],
@@ -88,9 +77,32 @@ def graph_from_torch(network: Network, module: FaceNetwork, origin: dict[str, An
     }
     if network.variant:
         described["variant"] = network.variant
-    onnx = require("onnx", "export")
-    onnx.helper.set_model_props(model, {_METADATA: json.dumps(described, sort_keys=True)})
-    return read_graph(model.SerializeToString(), network.name)
+    return describe(model, described, network.name)
+
+
+def trace(module: Module, example: Tensor, taken: str, outputs: Sequence[str]) -> ModelProto:
+    """The ONNX graph of a torch module in eval mode, with a free batch.
+
+    `example` [2, ...] is its one argument; input and outputs are called `taken` and `outputs`.
+    """
+    torch = require("torch", "torch")
+    require("onnxscript", "torch")
+    # says four times that torchvision is not there, which nothing here needs
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations, not the user's
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[taken],
+            output_names=list(outputs),
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    made: ModelProto = program.model_proto
+    return made
 
 
 def graph_from_file(path: Path) -> SourceGraph:
@@ -98,14 +110,18 @@ def graph_from_file(path: Path) -> SourceGraph:
 
     An older opset is converted, and the graph simplified; not so one that came with its ranges.
     """
-    onnx = require("onnx", "export")
-    model = _parse(read_bytes(path, "an ONNX file", _LIMIT), str(path))
+    model = _parse(read_bytes(path, "an ONNX file", LIMIT), str(path))
     if any(entry.key == _TABLE for entry in model.metadata_props):
         return _with_its_ranges(model, str(path))
     described = _description(model, str(path))
-    made = tidy(model, str(path))
-    onnx.helper.set_model_props(made, {_METADATA: json.dumps(described, sort_keys=True)})
-    return read_graph(made.SerializeToString(), str(path))
+    return describe(tidy(model, str(path)), described, str(path))
+
+
+def describe(model: ModelProto, described: dict[str, Any], name: str) -> SourceGraph:
+    """A tidy graph with its description as metadata, checked against the contract."""
+    onnx = require("onnx", "export")
+    onnx.helper.set_model_props(model, {_METADATA: json.dumps(described, sort_keys=True)})
+    return read_graph(model.SerializeToString(), name)
 
 
 def write_calibrated(path: Path, graph: SourceGraph, table: CalibrationTable) -> None:
@@ -142,6 +158,18 @@ def read_graph(data: bytes, name: str) -> SourceGraph:
 
 
 def _parse(data: bytes, name: str) -> ModelProto:
+    """The model, checked in full, without external data, of a form that JetPack 6 reads."""
+    model = load(data, name)
+    if model.ir_version > IR_VERSION:
+        msg = (
+            f"{name}: IR version {model.ir_version}; expected at most {IR_VERSION}, which "
+            "JetPack 6 reads: export it again with that"
+        )
+        raise InputError(msg)
+    return model
+
+
+def load(data: bytes, name: str) -> ModelProto:
     """The model, checked in full, without external data, of an opset that JetPack 6 reads."""
     onnx = require("onnx", "export")
     try:
@@ -157,10 +185,10 @@ def _parse(data: bytes, name: str) -> ModelProto:
         msg = f"{name}: expected an ONNX file ({reason(error, 200)})"
         raise InputError(msg) from error
     opset = opset_of(model)
-    if opset > OPSET or model.ir_version > IR_VERSION:
+    if opset > OPSET:
         msg = (
-            f"{name}: opset {opset} and IR version {model.ir_version}; expected at most {OPSET} "
-            f"and {IR_VERSION}, which JetPack 6 reads: export it again with these"
+            f"{name}: opset {opset}; expected at most {OPSET}, which JetPack 6 reads: export it "
+            "again with that"
         )
         raise InputError(msg)
     return model
@@ -172,7 +200,7 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
     try:
         described = json_object(properties[_METADATA])
         network, labels, origin = (described[key] for key in ("network", "labels", "weights"))
-        if not (isinstance(network, str) and _NAME.fullmatch(network)):
+        if not (isinstance(network, str) and NAME.fullmatch(network)):
             msg = f"network {network!r:.80}: expected letters, digits, '.', '_' and '-'"
             raise ValueError(msg)
         variant = described.get("variant", {})
@@ -183,7 +211,7 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
         broken = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
         msg = (
             f"{name}: expected metadata '{_METADATA}' with JSON that names network, labels and "
-            f"weights: {broken}; the README shows how to add it"
+            f"weights: {broken}; add it as the README shows, or give --spec FILE"
         )
         raise InputError(msg) from error
     return {"network": network, "labels": labels, "weights": origin, "variant": variant}
@@ -193,8 +221,8 @@ def _check_contract(model: ModelProto, name: str, labels: int) -> int:
     """The size of the faces of a graph that keeps the contract."""
     onnx = require("onnx", "export")
     kinds = onnx.TensorProto
-    inputs = {value.name: _type_and_shape(value) for value in model.graph.input}
-    outputs = {value.name: _type_and_shape(value) for value in model.graph.output}
+    inputs = {value.name: type_and_shape(value) for value in model.graph.input}
+    outputs = {value.name: type_and_shape(value) for value in model.graph.output}
     element, shape = inputs.get(INPUT, (0, []))
     square = len(shape) == 4 and shape[0] is None and shape[1] == shape[2] and shape[3] == 3
     answers = outputs.get(OUTPUT, (0, []))
@@ -211,7 +239,7 @@ def _check_contract(model: ModelProto, name: str, labels: int) -> int:
     return int(shape[1])
 
 
-def _type_and_shape(value: ValueInfoProto) -> tuple[int, list[int | None]]:
+def type_and_shape(value: ValueInfoProto) -> tuple[int, list[int | None]]:
     tensor = value.type.tensor_type
     shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
     return tensor.elem_type, shape

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data.drawn import drawn_faces
+from edgefer.data.faces import FaceSet
 from edgefer.errors import CheckFailed, InputError
 from edgefer.export.answers import Answers, Floats
 from edgefer.export.graph import OUTPUT
@@ -17,6 +18,8 @@ _SUM_TOLERANCE = 1e-3
 # Largest difference of a probability, by the precision of the graph. Our choice: FP32 differs by
 # the order of its sums, FP16 by 11 bits of mantissa over a dozen layers, INT8 by 7 bits of range.
 LIMITS = {Precision.FP32: 1e-4, Precision.FP16: 0.02, Precision.INT8: 0.25}
+# The least share of drawn faces with FP32's winner; our choice, far below what sound graphs have.
+LEAST_AGREEMENT = 0.75
 # How far a probability may be from the exported one on another machine: a GPU adds in another
 # order and rounds elsewhere.
 TOLERANCES = {Precision.FP32: 1e-3, Precision.FP16: 0.02, Precision.INT8: 0.1}
@@ -24,7 +27,12 @@ TOLERANCES = {Precision.FP32: 1e-3, Precision.FP16: 0.02, Precision.INT8: 0.1}
 
 def golden_faces(size: int) -> NDArray[np.uint8]:
     """The drawn faces of every bundle: uint8 [16, size, size, 3], all expressions in turn."""
-    return drawn_faces(GOLDEN_FACES, _GOLDEN_SEED, size).pixels(size)
+    return drawn_golden(size).pixels(size)
+
+
+def drawn_golden(size: int) -> FaceSet:
+    """The same as a data set."""
+    return drawn_faces(GOLDEN_FACES, _GOLDEN_SEED, size)
 
 
 def compare_outputs(
@@ -80,3 +88,16 @@ def require_parity(checks: tuple[Parity, ...]) -> None:
             "faces, or ask for a higher precision"
         )
         raise CheckFailed(msg)
+
+
+def require_agreement(checks: tuple[Parity, ...]) -> None:
+    """Raise CheckFailed where too few drawn faces have FP32's winner."""
+    for check in checks:
+        if not check.agreement >= LEAST_AGREEMENT:
+            msg = (
+                f"agreement does not hold, no bundle is written: {check.what}: "
+                f"{check.agreement:.0%} of {check.faces} drawn faces agree, expected "
+                f"{LEAST_AGREEMENT:.0%}; measure on labelled faces with --evaluation DATA, "
+                "calibrate on other or more faces, or ask for a higher precision"
+            )
+            raise CheckFailed(msg)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,12 +11,13 @@ import numpy as np
 from edgefer.calibration.placement import quantizable
 from edgefer.calibration.repairs import NO_REPAIRS, Repairs
 from edgefer.calibration.table import CalibrationTable
-from edgefer.calibration.view import INPUT, GraphView
+from edgefer.calibration.view import GraphView
 from edgefer.data.faces import Pixels
-from edgefer.export.answers import Floats, open_graph, probabilities
+from edgefer.export.answers import Floats, probabilities
 from edgefer.export.flavours import quantized_graph
 from edgefer.export.gate import divergences
-from edgefer.export.graph import OUTPUT, SourceGraph
+from edgefer.export.graph import SourceGraph
+from edgefer.export.timing import in_turns
 from edgefer.imports import require
 from edgefer.manifest import Flavour
 from edgefer.progress import Progress, silent
@@ -33,8 +32,6 @@ _INT8_RATE, _BANDWIDTH = 33.4e12, 102e9
 
 _BATCH = 16
 _ALONE = "all but one layer in FP32, to measure that one"
-# Calls of each graph in turns: until so many seconds are spent, within these numbers.
-_SECONDS, _FEWEST, _MOST = 0.6, 11, 301
 
 
 @dataclass(frozen=True)
@@ -113,19 +110,8 @@ def _mean_divergence(reference: Floats, found: Floats) -> float:
 
 
 def _saved(made: Callable[[Flavour, set[str]], bytes], layer: str, face: Pixels) -> float:
-    """Microseconds: the median without this layer's INT8, less the median with it."""
-    sessions = [open_graph(made(Flavour.CPU, kept), threads=1) for kept in ({layer}, set())]
-    times: tuple[list[int], list[int]] = ([], [])
-    start = time.perf_counter()
-    while len(times[0]) < _MOST:
-        for session, spent in zip(sessions, times):
-            began = time.perf_counter_ns()
-            session.run([OUTPUT], {INPUT: face})
-            spent.append(time.perf_counter_ns() - began)
-        if len(times[0]) >= _FEWEST and time.perf_counter() - start > _SECONDS:
-            break
-    without, with_it = (statistics.median(spent[1:]) for spent in times)
-    return (without - with_it) / 1000
+    without, with_it = in_turns([made(Flavour.CPU, kept) for kept in ({layer}, set())], face)
+    return without - with_it
 
 
 def _estimate(view: GraphView, node: NodeProto) -> float:

@@ -50,6 +50,6 @@ def make_assets(weights: Path, faces: FaceSet, folder: Path, progress: Progress 
     """Write graph and ranges of the default network beside its weights. Needs torch."""
     loader = require("edgefer.zoo.weights", "torch")
     graph = graph_from_torch(*loader.load_network(find_network(DEFAULT_NETWORK), str(weights)))
-    table = calibrate(graph, faces, progress)
+    table = calibrate(graph, faces, progress=progress)
     write_atomically(folder / GRAPH, graph.data)
     write_atomically(folder / TABLE, table.to_json())

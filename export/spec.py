@@ -16,7 +16,6 @@ the answers, where there are several.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from dataclasses import dataclass
 from enum import Enum
@@ -56,7 +55,7 @@ class Colour(str, Enum):
     __str__ = str.__str__
 
 
-class Answers(str, Enum):
+class AnswerKind(str, Enum):
     """Whether softmax is inside the network or not."""
 
     PROBABILITIES = "probabilities"
@@ -65,7 +64,7 @@ class Answers(str, Enum):
     __str__ = str.__str__
 
 
-_Choice = TypeVar("_Choice", Layout, Colour, Answers)
+_Choice = TypeVar("_Choice", Layout, Colour, AnswerKind)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Spec:
     size: int
     scale: tuple[float, ...]
     offset: tuple[float, ...]
-    answers: Answers
+    answers: AnswerKind
     labels: tuple[Expression, ...]
     output: str | None = None
     name: str | None = None
@@ -190,7 +189,7 @@ def parse_spec(text: str, name: str) -> Spec:
     try:
         return _spec(fields)
     except InputError as error:
-        msg = f"{name}: {error}"
+        msg = f"{name}: {reason(error, 300)}"
         raise InputError(msg) from error
 
 
@@ -210,7 +209,7 @@ def _spec(fields: dict[str, Any]) -> Spec:
         size=_required(fields, "size"),
         scale=scale,
         offset=offset,
-        answers=_choice(fields, "answers", Answers),
+        answers=_choice(fields, "answers", AnswerKind),
         labels=parse_labels(_required(fields, "labels")),
         output=_text(fields, "output"),
         name=_text(fields, "name"),
@@ -263,5 +262,6 @@ def _text(fields: dict[str, Any], key: str) -> str | None:
 
 def _required(fields: dict[str, Any], key: str) -> Any:
     if key not in fields:
-        _refuse(key, "it in the spec", "none", "; docs/any-classifier.md lists the keys")
+        msg = f"{key}: expected in the spec, found nothing; edgefer inspect --suggest-spec has all"
+        raise InputError(msg)
     return fields[key]

@@ -32,7 +32,8 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[Precision, Path]:
     """The default network as it ships, exported once in each precision."""
-    from edgefer.export.pipeline import export_bundle, find_source
+    from edgefer.export.pipeline import export_bundle
+    from edgefer.export.source import find_source
     from edgefer.manifest import Precision
 
     folder = tmp_path_factory.mktemp("bundles")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,27 +12,60 @@ import typer
 
 from edgefer.cli.broken import SkipBrokenOption, note_left_out
 from edgefer.cli.choices import ScaleOrderOption, SizeOption, WithoutOption, read_choices
-from edgefer.cli.output import JsonOption, facts, print_json, progress_bar, show
+from edgefer.cli.exported import Exported, read_speed, show_exported, show_lost
+from edgefer.cli.output import JsonOption, print_json, progress_bar
+from edgefer.cli.quantisation import (
+    AllowDrawnOption,
+    CalibrationFacesOption,
+    CalibrationOption,
+    CalibratorOption,
+    RepairOption,
+    read_calibration,
+    read_faces,
+)
 
 if TYPE_CHECKING:
-    from edgefer.bundle import Bundle
+    from edgefer.export.gate import Limits
+    from edgefer.export.spec import Spec
+    from edgefer.manifest import Precision
 
 
 def export(
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK|MODEL.onnx", help="What `edgefer models` lists.")
+        str,
+        typer.Argument(
+            metavar="NETWORK|MODEL.onnx|PACKAGE.MODULE:FACTORY",
+            help="What `edgefer models` lists, or a network of yours with --spec.",
+        ),
     ] = "fer-lite",
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "int8",
     weights: Annotated[
         str | None, typer.Option(help="A weights file, or random:SEED for tests.")
     ] = None,
-    calibration: Annotated[
-        str | None,
-        typer.Option(metavar="DATA", help="Faces for the ranges of INT8: KIND:PATH[@SPLIT]."),
+    spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="What a network that is not ours takes and gives."),
     ] = None,
-    allow_drawn: Annotated[
-        bool, typer.Option("--allow-drawn", help="Let `--calibration synthetic` set the ranges.")
-    ] = False,
+    calibration: CalibrationOption = None,
+    calibrator: CalibratorOption = None,
+    calibration_faces: CalibrationFacesOption = None,
+    repair: RepairOption = "none",
+    allow_drawn: AllowDrawnOption = False,
+    evaluation: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="Labelled faces for the gate; their valid split."),
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", help="Leave layers high until no more than this is lost."),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="What --max-drop is of: accuracy or macro-f1.")
+    ] = "accuracy",
+    max_confidence_shift: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="The same for the confidence; 0.05 passes by default."),
+    ] = None,
     size: SizeOption = None,
     without: WithoutOption = None,
     scale_order: ScaleOrderOption = None,
@@ -42,61 +77,114 @@ def export(
 ) -> None:
     """Export a network to a bundle, checked against FP32.
 
+    With --evaluation the gate compares accuracy, macro-F1, recall, confidence and winners with
+    FP32's; past its limits there is no bundle, and the exit status is 1.
+
     \b
     Example:
       edgefer export --precision int8
+      edgefer export --calibration ferplus:fer2013 --evaluation ferplus:fer2013
       edgefer export --weights mine.safetensors --calibration folder:faces
+      edgefer export mine.onnx --spec mine.toml --calibration folder:faces
     """
+    from edgefer.calibration.repairs import Repair
     from edgefer.data.broken import Broken
-    from edgefer.errors import InputError
-    from edgefer.export.pipeline import export_bundle, find_source
+    from edgefer.export.pipeline import export_bundle
+    from edgefer.export.quantise import Int8Options
+    from edgefer.export.source import find_source
     from edgefer.files import check_writable
     from edgefer.manifest import Precision
 
     wanted = Precision.parse(precision)
-    if calibration and wanted is not Precision.INT8:
-        msg = f"--calibration {calibration}: only int8 has ranges, found --precision {wanted}"
-        raise InputError(msg)
-    choices = read_choices(size, without, scale_order)
+    _check_options(wanted, calibration, calibrator, calibration_faces, repair)
+    limits = _read_limits(max_drop, metric, max_confidence_shift, evaluation)
+    search = max_drop is not None or max_confidence_shift is not None
+    ranges = read_calibration(calibrator, calibration_faces)
+    options = Int8Options(ranges, Repair.parse(repair), search)
+    choices, described = read_choices(size, without, scale_order), _read_spec(spec)
     if output is not None:
         check_writable(output)
     started, broken = time.perf_counter(), Broken(skip_broken)
-    with progress_bar() as progress:
-        faces = None
-        if calibration:
-            from edgefer.data.source import read_data
-
-            faces = read_data(calibration, "train", broken, progress)
+    with progress_bar() as progress, _losses_shown(json):
+        faces = read_faces(calibration, evaluation, ranges, broken, progress)
         progress("network", 0, 0)
-        source = find_source(network, weights, choices)
-        bundle = export_bundle(source, wanted, faces, allow_drawn=allow_drawn, progress=progress)
+        source = find_source(network, weights, choices, described)
+        bundle = export_bundle(
+            source,
+            wanted,
+            faces.calibration,
+            options=options,
+            evaluation=faces.evaluation,
+            limits=limits,
+            allow_drawn=allow_drawn,
+            progress=progress,
+        )
         path = output or Path(f"{source.graph.network}-{wanted}.edgefer")
         bundle.write(path)
-    seconds = time.perf_counter() - started
+        progress("latency", 0, 0)
+        speed = read_speed(bundle, source.graph.data)
     note_left_out(broken)
+    made = Exported(bundle, path, time.perf_counter() - started, speed)
     if json:
-        fields = {"path": path, "id": bundle.id, "seconds": seconds, "manifest": bundle.manifest}
-        print_json({**fields, "left_out": broken.left_out})
+        print_json({**made.document(), "left_out": broken.left_out})
     else:
-        _show(bundle, path, seconds)
+        show_exported(made)
 
 
-def _show(bundle: Bundle, path: Path, seconds: float) -> None:
-    from edgefer.manifest import Flavour
+def _check_options(
+    precision: Precision,
+    calibration: str | None,
+    calibrator: str | None,
+    faces: int | None,
+    repair: str,
+) -> None:
+    """Refuse what would have no effect."""
+    from edgefer.errors import InputError
+    from edgefer.manifest import Precision
 
-    manifest = bundle.manifest
-    rows: list[tuple[str, object]] = [
-        ("bundle", path),
-        ("network", f"{manifest.network}, {manifest.size}x{manifest.size} pixels"),
-        ("precision", manifest.precision),
-        ("ranges", manifest.ranges),
-    ]
-    for flavour in Flavour:
-        size = manifest.files[flavour.member].size
-        higher = sum(entry.flavour == flavour for entry in manifest.higher_precision)
-        rows.append((flavour.member, f"{size:,} bytes, {higher} nodes in higher precision"))
-    for check in manifest.parity:
-        agreement = f"{check.agreement:.0%} of {check.faces} drawn faces agree"
-        rows.append((check.what, f"differs by {check.difference:.2g}, {agreement}"))
-    rows += [("accuracy", "no data: run edgefer evaluate"), ("took", f"{seconds:.1f} s")]
-    show(facts(rows))
+    how = {"--calibrator": calibrator, "--calibration-faces": faces}
+    how["--repair"] = None if repair == "none" else repair
+    asked = [f"{option} {value}" for option, value in how.items() if value is not None]
+    if asked and precision is not Precision.INT8:
+        msg = f"{asked[0]}: only int8 is made with it, found --precision {precision}"
+        raise InputError(msg)
+    if calibration and precision is Precision.FP32:
+        msg = f"--calibration {calibration}: fp32 has no ranges; leave it out"
+        raise InputError(msg)
+
+
+def _read_limits(
+    max_drop: float | None, metric: str, shift: float | None, evaluation: str | None
+) -> Limits:
+    from edgefer.errors import InputError
+    from edgefer.export.gate import Limits, Metric
+
+    if evaluation is None and not (max_drop is None and shift is None):
+        msg = "--max-drop and --max-confidence-shift are measured; give --evaluation DATA too"
+        raise InputError(msg)
+    standard = Limits()
+    return Limits(
+        drop=standard.drop if max_drop is None else max_drop,
+        metric=Metric.parse(metric),
+        confidence=standard.confidence if shift is None else shift,
+    )
+
+
+def _read_spec(path: Path | None) -> Spec | None:
+    if path is None:
+        return None
+    from edgefer.export.spec import read_spec
+
+    return read_spec(path)
+
+
+@contextmanager
+def _losses_shown(json: bool) -> Iterator[None]:
+    """Shows what the gate found lost before its error ends the command."""
+    from edgefer.export.gate import GateFailed
+
+    try:
+        yield
+    except GateFailed as failed:
+        show_lost(failed, json)
+        raise

@@ -21,8 +21,17 @@ _FILES = ("file", "bytes", "sha256")
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to look into.")],
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE|MODEL.onnx", help="The bundle to look into.")
+    ],
     card: Annotated[bool, typer.Option("--card", help="Print the model card instead.")] = False,
+    suggest_spec: Annotated[
+        bool,
+        typer.Option(
+            "--suggest-spec",
+            help="Print what can be read from an ONNX file of the spec to export it with.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what is in a bundle, and check that it is intact.
@@ -32,12 +41,16 @@ def inspect(
     \b
     Example:
       edgefer inspect fer-lite-int8.edgefer
+      edgefer inspect mine.onnx --suggest-spec > mine.toml
     """
     from edgefer.bundle import CARD, read_bundle
 
+    if suggest_spec or bundle.suffix.lower() == ".onnx":
+        _print_text("spec", _suggested(bundle, suggest_spec), json)
+        return
     found = read_bundle(bundle)
     if card:
-        _print_card(found.members[CARD].decode(errors="replace"), json)
+        _print_text("card", found.members[CARD].decode(errors="replace"), json)
     elif json:
         manifest = loads(found.manifest.to_json())
         print_json({"path": bundle, "id": found.id, **manifest})
@@ -45,9 +58,23 @@ def inspect(
         _show(bundle, found)
 
 
-def _print_card(text: str, json: bool) -> None:
+def _suggested(path: Path, asked: bool) -> str:
+    from edgefer.errors import InputError
+
+    if not asked:
+        msg = (
+            f"{path}: expected a bundle, found an ONNX file; edgefer inspect {path} "
+            "--suggest-spec writes the spec that edgefer export makes a bundle with"
+        )
+        raise InputError(msg)
+    from edgefer.export.suggest import suggest_spec
+
+    return suggest_spec(path)
+
+
+def _print_text(what: str, text: str, json: bool) -> None:
     if json:
-        print_json({"card": text})
+        print_json({what: text})
         return
     for line in text.splitlines():
         print(one_line(line))

@@ -9,7 +9,12 @@ import typer
 
 from edgefer.errors import InputError
 from edgefer.training.options import Optimizer, Schedule, TrainingOptions
-from edgefer.training.recipes import augmentation, by_network, recipe
+from edgefer.training.recipes import (
+    augmentation,
+    by_network,
+    quantised_recipe,
+    recipe,
+)
 from edgefer.training.variation import Preset
 
 
@@ -52,12 +57,18 @@ BalancedOption = Annotated[
 ]
 
 
-def read_options(network: str, varied: Preset | None, **given: Any) -> TrainingOptions:
-    """The network's recipe with what is given (not None) instead; InputError for what cannot be."""
+def read_options(
+    network: str, quantised: bool, varied: Preset | None, **given: Any
+) -> TrainingOptions:
+    """The network's recipe with what is given (not None) instead; InputError for what cannot be.
+
+    `quantised` takes the recipe for training on in INT8.
+    """
     chosen = {name: value for name, value in given.items() if value is not None}
     if varied is not None:
         chosen["augmentation"] = augmentation(varied, network)
-    options = replace(recipe(network), **chosen)
+    own = quantised_recipe(network) if quantised else recipe(network)
+    options = replace(own, **chosen)
     if "step_epochs" in chosen and options.schedule is not Schedule.STEPS:
         msg = f"--step-epochs is for --schedule {Schedule.STEPS}, found {options.schedule}"
         raise InputError(msg)

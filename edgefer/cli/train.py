@@ -11,7 +11,8 @@ from edgefer.cli import recipe
 from edgefer.cli.broken import SkipBrokenOption
 from edgefer.cli.choices import ScaleOrderOption, SizeOption, WithoutOption, read_choices
 from edgefer.cli.output import JsonOption, facts, percent, print_json, show
-from edgefer.cli.training import Job, preview_to, train_to
+from edgefer.cli.qat import Quantised
+from edgefer.cli.training import FromTheNetwork, Job, preview_to, train_to
 from edgefer.machine import MOST_THREADS
 
 
@@ -27,12 +28,16 @@ def train(
         typer.Option(metavar="DATA", help="Faces to measure; by default the data's valid split."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="The weights; NETWORK.safetensors by default.")
+        Path | None,
+        typer.Option(help="NETWORK.safetensors by default, with --qat NETWORK-qat.onnx."),
     ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Start from these; what is not in them is random."),
     ] = None,
+    qat: Annotated[
+        bool, typer.Option("--qat", help="Train weights on in INT8, for few epochs, at a low rate.")
+    ] = False,
     size: SizeOption = None,
     without: WithoutOption = None,
     scale_order: ScaleOrderOption = None,
@@ -69,12 +74,16 @@ def train(
     After each epoch a checkpoint is written beside the output, and removed when all is done.
     Faces that are in the validation set too are not trained on. With --preview it only draws.
 
+    With --qat (quantisation-aware training) trained weights learn to answer in INT8: those of
+    --weights, or those that ship. Labels are the network's. `edgefer export` takes the result.
+
     \b
     Example:
       edgefer train fer-lite --data ferplus:fer2013
       edgefer train fer-lite --data ferplus:fer2013 --resume
       edgefer train ma-net --data affectnet-7:AffectNet --weights w.safetensors
       edgefer train fer-lite --data folder:f --augmentation cabin --preview f.png
+      edgefer train fer-lite --qat --data ferplus:fer2013
     """
     from edgefer.data.broken import Broken
     from edgefer.errors import InputError
@@ -84,17 +93,20 @@ def train(
     given |= {"learning_rate": learning_rate, "optimizer": optimizer, "schedule": schedule}
     given |= {"step_epochs": step_epochs, "weight_decay": weight_decay}
     given |= {"trunk_rate": trunk_rate, "balanced": balanced}
-    options = recipe.read_options(network, augmentation, **given)
-    if trunk_rate is not None and weights is None:
-        msg = "--trunk-rate is for weights that are loaded; give --weights FILE too"
+    options = recipe.read_options(network, qat, augmentation, **given)
+    if trunk_rate is not None and (weights is None or qat):
+        msg = "--trunk-rate is for weights that are loaded beside fresh ones"
         raise InputError(msg)
-    chosen = find_network(network).varied(read_choices(size, without, scale_order))
-    broken = Broken(skip_broken)
-    job = Job(chosen, options, data, validation, weights, threads, broken)
-    if preview is None:
-        document = train_to(job, output or Path(f"{network}.safetensors"), resume)
-    else:
+    choices = read_choices(size, without, scale_order)
+    chosen = find_network(network).varied(choices)
+    job = Job(chosen, options, data, validation, weights, threads, Broken(skip_broken))
+    if preview is not None:
         document = preview_to(job, preview)
+    elif qat:
+        document = train_to(job, Quantised(choices), output or Path(f"{network}-qat.onnx"), resume)
+    else:
+        named = output or Path(f"{network}.safetensors")
+        document = train_to(job, FromTheNetwork(), named, resume)
     if json:
         print_json(document)
     elif preview is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from edgefer.cli.broken import note_left_out
 from edgefer.cli.output import note, percent, progress_bar
@@ -13,10 +13,19 @@ from edgefer.cli.output import note, percent, progress_bar
 if TYPE_CHECKING:
     from edgefer.data.broken import Broken
     from edgefer.data.faces import FaceSet
+    from edgefer.labels import Expression
     from edgefer.progress import Progress
     from edgefer.training.options import TrainingOptions
     from edgefer.training.trainer import Epoch, Trainer
     from edgefer.zoo.registry import Network
+
+
+class Prepared(NamedTuple):
+    """A trainer, the faces that it is measured on, and how many were left out of its own."""
+
+    trainer: Trainer
+    measured: FaceSet | None
+    dropped: int
 
 
 @dataclass(frozen=True)
@@ -32,41 +41,68 @@ class Job:
     broken: Broken
 
 
-def train_to(job: Job, output: Path, resume: bool) -> dict[str, Any]:
-    """Train from the start or a checkpoint to the weights; what there is to say of it."""
+class Course(Protocol):
+    """What kind of training it is: what trains, on what, and what is written in the end."""
+
+    def prepare(self, job: Job, progress: Progress) -> Prepared:
+        """Read the faces and make the trainer."""
+
+    def write(self, output: Path, trainer: Any, accuracy: float | None) -> None:
+        """Write what the trainer that was prepared has made; `accuracy` was measured of it."""
+
+
+def train_to(job: Job, course: Course, output: Path, resume: bool) -> dict[str, Any]:
+    """Train from the start or a checkpoint to the output; what there is to say of it."""
+    from edgefer.files import sha256
+
     checkpoint = Path(f"{output}.checkpoint")
     _check_files(output, checkpoint, resume, job.start)
     _load_torch(job.threads)
-    from edgefer.training.trainer import Trainer
-
     started = time.perf_counter()
     with progress_bar() as progress:
         progress("faces", 0, 0)
-        faces, measured, dropped = _read(job, progress)
-        network = _labelled(job.network, faces)
-        trainer = Trainer(
-            network,
-            faces,
-            job.options,
-            measured,
-            progress,
-            weights=job.start,
-            threads=job.threads,
-        )
+        trainer, measured, dropped = course.prepare(job, progress)
         progress("faces", 1, 1)
         if resume:
             trainer.resume(checkpoint)
         history = _run(trainer, checkpoint)
-    written = _write(output, network, trainer, history)
+    accuracy = history[-1].accuracy if history else trainer.accuracy()
+    course.write(output, trainer, accuracy)
     checkpoint.unlink(missing_ok=True)
     return {
-        **written,
+        "weights": output,
+        "sha256": sha256(output.read_bytes()),
+        **trainer.run,
+        "accuracy": accuracy,
         "dropped": dropped,
         "left_out": job.broken.left_out,
         "validation": measured and {"name": measured.name, "faces": len(measured)},
         "epochs": history,
         "seconds": time.perf_counter() - started,
     }
+
+
+class FromTheNetwork:
+    """Training of a network, from chance or from weights, to FP32 weights."""
+
+    def prepare(self, job: Job, progress: Progress) -> Prepared:
+        """A trainer for the labels of the data."""
+        from edgefer.training.trainer import Trainer
+
+        faces, measured, dropped = read_faces(job, None, progress)
+        network = _labelled(job.network, faces)
+        start, threads = job.start, job.threads
+        trainer = Trainer(
+            network, faces, job.options, measured, progress, weights=start, threads=threads
+        )
+        return Prepared(trainer, measured, dropped)
+
+    def write(self, output: Path, trainer: Trainer, accuracy: float | None) -> None:
+        """The averaged weights, in safetensors."""
+        from edgefer.zoo.weights import save_weights
+
+        origin = {**trainer.run, "accuracy": accuracy}
+        save_weights(output, trainer.network, trainer.averaged.state_dict(), origin)
 
 
 def preview_to(job: Job, path: Path) -> dict[str, Any]:
@@ -116,13 +152,22 @@ def _load_torch(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def _read(job: Job, progress: Progress) -> tuple[FaceSet, FaceSet | None, int]:
-    """The faces to learn, those to measure, and how many are left out as they are in both."""
+def read_faces(
+    job: Job, labels: tuple[Expression, ...] | None, progress: Progress
+) -> tuple[FaceSet, FaceSet | None, int]:
+    """The faces to learn, those to measure, and how many are left out as they are in both.
+
+    They have the data's labels, or `labels`.
+    """
     from edgefer.data.faces import without_duplicates
     from edgefer.data.source import read_data, read_sibling
     from edgefer.errors import InputError
 
-    faces = read_data(job.data, "train", job.broken, progress)
+    every = read_data(job.data, "train", job.broken, progress)
+    faces = every.relabelled(labels or every.labels)
+    if len(faces) < len(every):
+        others = f"{len(every) - len(faces)} of {len(every)} faces of {every.name}"
+        note(f"{others} are not learnt: their label is none of the network's")
     read, text = (read_data, job.validation) if job.validation else (read_sibling, job.data)
     found = read(text, "valid", job.broken, progress)
     note_left_out(job.broken)
@@ -166,15 +211,3 @@ def _run(trainer: Trainer, checkpoint: Path) -> list[Epoch]:
             note("no epoch was complete: there is nothing to resume")
         raise
     return history
-
-
-def _write(
-    output: Path, network: Network, trainer: Trainer, history: list[Epoch]
-) -> dict[str, Any]:
-    from edgefer.files import sha256
-    from edgefer.zoo.weights import save_weights
-
-    accuracy = history[-1].accuracy if history else trainer.accuracy()
-    origin = {**trainer.run, "accuracy": accuracy}
-    save_weights(output, network, trainer.averaged.state_dict(), origin)
-    return {"weights": output, "sha256": sha256(output.read_bytes()), **origin}

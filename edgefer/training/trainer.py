@@ -28,6 +28,7 @@ from edgefer.training.feed import Feed, in_batches
 from edgefer.training.optimization import Optimization
 from edgefer.training.options import TrainingOptions
 from edgefer.zoo.checkpoints import Start, start_from
+from edgefer.zoo.network import FaceNetwork
 from edgefer.zoo.registry import Network
 
 _EVALUATION_BATCH = 256
@@ -50,7 +51,8 @@ class Epoch:
 class Trainer:
     """Trains `network` on `faces`; iterate over it for one `Epoch` at a time.
 
-    `weights` is a file to start from; what is not in it starts from chance. `threads` read faces.
+    `weights` is a file to start from; what is not in it starts from chance. `module` is trained as
+    it is, in place of one that the network builds. `threads` read faces.
     """
 
     def __init__(
@@ -62,16 +64,17 @@ class Trainer:
         progress: Progress = silent,
         *,
         weights: Path | None = None,
+        module: FaceNetwork | None = None,
         threads: int | None = None,
     ) -> None:
         check_faces(faces, network, options.batch)
         if validation is not None:
             check_faces(validation, network, 1)
-        self.options, self.progress = options, progress
+        self.network, self.options, self.progress = network, options, progress
         self.device = find_device()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            module = network.build()
+            module = network.build() if module is None else module
         start = None if weights is None else start_from(network, module, weights)
         self.run = _run(network, faces, options, start)
         # the stubs of torch leave out this argument

@@ -1,4 +1,4 @@
-"""Ranges: those of all faces, whatever the batches; and no range from nothing."""
+"""Ranges and histograms: those of all faces, whatever the batches; and none from nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from edgefer.calibration.collect import collect_ranges
+from edgefer.calibration.calibrators import BINS
+from edgefer.calibration.collect import (
+    check_weights,
+    collect_histograms,
+    collect_ranges,
+    float_activations,
+)
+from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError
-from tests.export.graphs import SIZE, residual
+from edgefer.export.answers import answers
+from tests.export.graphs import LABELS, SIZE, GraphMaker, residual
 
 TENSORS = ["input", "a", "sum1", "probabilities"]
 
@@ -49,3 +57,74 @@ def test_a_value_that_is_no_number_is_an_input_error(place: int) -> None:
     faces = np.zeros((2, SIZE, SIZE, 3), np.uint8)
     with pytest.raises(InputError, match="expected finite values, found others"):
         collect_ranges(model.SerializeToString(), TENSORS, [faces])
+
+
+def some_faces(count: int = 12) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.uint8)
+
+
+def test_histograms_count_every_value_once() -> None:
+    graph, faces = residual().SerializeToString(), some_faces()
+    ranges = collect_ranges(graph, TENSORS, [faces])
+    found = collect_histograms(graph, ranges, [faces])
+    assert found["probabilities"].counts.sum() == len(faces) * len(LABELS)
+    values = np.abs(answers(graph, faces)["probabilities"])
+    expected = np.histogram(values, bins=BINS, range=(0, ranges["probabilities"].limit))[0]
+    # a value at the edge of a bin may be counted in the one beside it
+    assert np.abs(np.cumsum(expected) - np.cumsum(found["probabilities"].counts)).max() <= 1
+
+
+def test_counts_do_not_depend_on_the_order_of_the_batches() -> None:
+    graph, faces = residual().SerializeToString(), some_faces()
+    batches = [faces[start : start + 4] for start in range(0, len(faces), 4)]
+    ranges = collect_ranges(graph, TENSORS, batches)
+    assert ranges == collect_ranges(graph, TENSORS, batches[::-1])
+    there, back = (collect_histograms(graph, ranges, each) for each in (batches, batches[::-1]))
+    for name in TENSORS:
+        np.testing.assert_array_equal(there[name].counts, back[name].counts)
+
+
+def test_a_tensor_that_is_always_zero_has_an_empty_histogram() -> None:
+    made = GraphMaker()
+    made.node("Mul", ["stem", made.constant("zero", np.zeros((), np.float32))], "nothing")
+    graph = made.close("nothing", 8).SerializeToString()
+    ranges = collect_ranges(graph, ["nothing"], [some_faces()])
+    (found,) = collect_histograms(graph, ranges, [some_faces()]).values()
+    assert found.limit == 0
+    assert not found.counts.any()
+
+
+def test_every_activation_but_the_pixels_as_they_are_is_looked_at() -> None:
+    view = GraphView(residual())
+    made = {name for node in view.nodes for name in node.output}
+    assert set(float_activations(view)) == made - {"cast", "planes"}
+
+
+def test_weights_that_are_not_finite_are_named() -> None:
+    model = residual()
+    check_weights(GraphView(model))
+    weight = model.graph.initializer[-1]
+    values = numpy_helper.to_array(weight).copy()
+    values.reshape(-1)[-1] = np.inf
+    weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    with pytest.raises(InputError, match=f"{weight.name}: expected finite weights, found NaN"):
+        check_weights(GraphView(model))
+
+
+def test_a_clip_without_end_is_no_broken_weight() -> None:
+    made = GraphMaker()
+    least, most = (made.constant("end", np.array(end, np.float32)) for end in (0, np.inf))
+    made.node("Clip", ["stem", least, most], "a")
+    check_weights(GraphView(made.close("a", 8)))
+
+
+def test_activations_that_overflow_are_named() -> None:
+    made = GraphMaker()
+    made.node("Exp", ["stem"], "first")
+    much = made.constant("much", np.array(3e38, np.float32))
+    made.node("Mul", ["first", much], "second")
+    model = made.close("second", 8)
+    check_weights(GraphView(model))
+    tensors = float_activations(GraphView(model))
+    with pytest.raises(InputError, match="calibration: second: expected finite values"):
+        collect_ranges(model.SerializeToString(), tensors, [some_faces()])

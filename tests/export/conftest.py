@@ -16,7 +16,8 @@ from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
-from edgefer.export.pipeline import Source, export_bundle, find_source
+from edgefer.export.pipeline import export_bundle
+from edgefer.export.source import Source, find_source
 from edgefer.files import sha256
 from edgefer.manifest import Precision
 from edgefer.zoo.registry import NETWORKS, Choices

@@ -16,8 +16,8 @@ from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError
-from edgefer.export.flavours import int8_graph
 from edgefer.export.answers import answers
+from edgefer.export.flavours import int8_graph
 from edgefer.manifest import Flavour
 from tests.export.graphs import (
     GraphMaker,

@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgefer.errors import InputError
-from edgefer.export.graph import IR_VERSION, OPSET, graph_from_file, read_graph
 from edgefer.export.answers import answers
+from edgefer.export.graph import IR_VERSION, OPSET, graph_from_file, read_graph
 from edgefer.export.parity import golden_faces
-from edgefer.export.pipeline import find_source
+from edgefer.export.source import find_source
 from edgefer.labels import Expression
 from edgefer.zoo.registry import find_network
 from tests.export.graphs import LABELS, SIZE, residual

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from edgefer.calibration.view import GraphView
-from edgefer.export.half import kept_in_fp32, to_half
 from edgefer.export.answers import answers
+from edgefer.export.half import kept_in_fp32, to_half
 from tests.export.graphs import LABELS, GraphMaker, residual
 
 

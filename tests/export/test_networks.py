@@ -14,7 +14,7 @@ from edgefer.bundle import Bundle
 from edgefer.calibration.view import GraphView
 from edgefer.data.drawn import drawn_faces
 from edgefer.export.answers import answers
-from edgefer.export.pipeline import find_source
+from edgefer.export.source import find_source
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.session import load
 from edgefer.zoo.registry import NETWORKS, Choices, ScaleOrder

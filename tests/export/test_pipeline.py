@@ -14,7 +14,8 @@ from edgefer.data.drawn import drawn_faces
 from edgefer.data.faces import FaceSet
 from edgefer.errors import CheckFailed, InputError
 from edgefer.export import parity, pipeline
-from edgefer.export.pipeline import Source, export_bundle, find_source
+from edgefer.export.pipeline import export_bundle
+from edgefer.export.source import Source, find_source
 from edgefer.manifest import Flavour, Parity, Precision
 from edgefer.runtime.session import load
 from tests.export.graphs import residual

@@ -16,7 +16,7 @@ from edgefer.data.drawn import drawn_faces
 from edgefer.errors import MachineError
 from edgefer.export import shipped
 from edgefer.export.answers import answers
-from edgefer.export.pipeline import find_source
+from edgefer.export.source import find_source
 from edgefer.zoo.registry import find_network
 
 WEIGHTS = str(resources.files("edgefer.assets") / "fer-lite.safetensors")

@@ -20,7 +20,8 @@ from edgefer.bundle import Bundle
 from edgefer.data.faces import FaceSet
 from edgefer.data.source import read_data
 from edgefer.export.answers import Floats, answers
-from edgefer.export.pipeline import Source, export_bundle, find_source
+from edgefer.export.pipeline import export_bundle
+from edgefer.export.source import Source, find_source
 from edgefer.manifest import Flavour, Precision
 from edgefer.training.options import TrainingOptions
 from edgefer.training.trainer import Trainer

@@ -1,0 +1,84 @@
+"""Repairs after training: another FP32 graph, other integers and biases for both INT8 flavours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefer.calibration.bias_correction import correct_bias
+from edgefer.calibration.equalisation import equalise
+from edgefer.calibration.placement import place
+from edgefer.calibration.repairs import Repair, Repairs
+from edgefer.calibration.rounding import round_for_results
+from edgefer.calibration.table import CalibrationTable
+from edgefer.calibration.view import GraphView
+from edgefer.data.faces import FaceSet
+from edgefer.errors import InputError
+from edgefer.export.answers import answers
+from edgefer.export.graph import SourceGraph
+from edgefer.export.parity import LIMITS, compare_outputs, golden_faces, require_parity
+from edgefer.imports import require
+from edgefer.manifest import Flavour, Precision
+from edgefer.progress import Progress, silent
+
+_BATCH = 8  # of 224 pixels, through a ResNet-50: 0.5 GB of activations
+
+
+def equalised(graph: SourceGraph) -> SourceGraph:
+    """`graph` with the ranges of its weights equalised between layers; ranges are to be found anew.
+
+    Raises CheckFailed where its answers to drawn faces are not those that they were.
+    """
+    onnx = require("onnx", "export")
+    data = equalise(onnx.load_model_from_string(graph.data)).SerializeToString()
+    faces = golden_faces(graph.size)
+    checks = compare_outputs(
+        "equalised graph against its source",
+        answers(data, faces),
+        answers(graph.data, faces),
+        LIMITS[Precision.FP32],
+    )
+    require_parity(checks)
+    return replace(graph, data=data, table=None)
+
+
+def repair(
+    graph: SourceGraph,
+    table: CalibrationTable,
+    wanted: tuple[Repair, ...],
+    faces: FaceSet,
+    progress: Progress = silent,
+) -> Repairs:
+    """What those of `wanted` that are made on a calibrated graph change of its INT8 layers.
+
+    All `faces` are looked at. Equalisation is none of them: it comes before the ranges. Raises
+    InputError where there is no face, or `table` is of another graph.
+    """
+    if not len(faces):
+        msg = f"{faces.name}: expected faces to repair on, found none"
+        raise InputError(msg)
+    if table.graph != graph.sha256:
+        msg = f"{graph.network}: the ranges are another graph's; calibrate the graph to be repaired"
+        raise InputError(msg)
+
+    def batches(phase: Repair) -> Iterator[NDArray[np.uint8]]:
+        done = 0
+        for pixels, _ in faces.batches(graph.size, _BATCH):
+            yield pixels
+            done += len(pixels)
+            progress(str(phase), done, len(faces))
+
+    model = require("onnx", "export").load_model_from_string(graph.data)
+    view = GraphView(model)
+    weighted = place(view, Flavour.CPU).weighted
+    layers = [node for node in view.nodes if node.name in weighted]
+    integers, bias = {}, {}
+    if Repair.ROUNDING in wanted:
+        integers = round_for_results(model, layers, table.ranges, lambda: batches(Repair.ROUNDING))
+    if Repair.BIAS_CORRECTION in wanted:
+        faces_again = batches(Repair.BIAS_CORRECTION)
+        bias = correct_bias(model, layers, table.ranges, integers, faces_again)
+    return Repairs(bias, integers)
