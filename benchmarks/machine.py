@@ -32,9 +32,9 @@ class Setting:
     def device(self, backend: str) -> str:
         """What that backend computes on, by name."""
         machine = self.machine
-        on_cpu = backend == "onnxruntime"
-        processor = machine.cpu if on_cpu else ", ".join(machine.gpus)
-        return ", ".join(filter(None, (machine.jetson, processor))) or machine.architecture
+        if backend == "onnxruntime":
+            return machine.processor
+        return ", ".join(filter(None, (machine.jetson, *machine.gpus))) or machine.architecture
 
 
 def read_setting(root: Path = Path("/")) -> Setting:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgefer.calibration.grid import along, channel_axis, layer_bias, round_weights, weight_scales
 from edgefer.calibration.layers import is_plain, patches, to_rows
-from edgefer.calibration.observe import observe, rounded
+from edgefer.calibration.observe import observe, within
 from edgefer.calibration.table import Range
 from edgefer.calibration.view import GraphView
 
@@ -51,8 +51,8 @@ def correct_bias(
         if stored is None:
             stored = round_weights(exact, scales[weight], axis)
         inexact = stored * along(scales[weight], axis, exact.ndim)
-        mean, mean_rounded = means[str(node.input[0])]
-        error = _mean_result(node, inexact, mean_rounded) - _mean_result(node, exact, mean)
+        mean, mean_within = means[str(node.input[0])]
+        error = _mean_result(node, inexact, mean_within) - _mean_result(node, exact, mean)
         found[node.name] = (-error).astype(np.float32)
     return found
 
@@ -73,7 +73,7 @@ def _means(
     ranges: Mapping[str, Range],
     batches: Iterable[NDArray[np.uint8]],
 ) -> dict[str, tuple[Doubles, Doubles]]:
-    """The mean over the faces of each tensor, and of it rounded: float64 [1, ...]."""
+    """The mean over the faces of each tensor, and of it within its range: float64 [1, ...]."""
     sums: dict[str, tuple[Doubles, Doubles]] = {}
     faces = 0
     for found in observe(model, sorted(tensors), batches):
@@ -82,7 +82,7 @@ def _means(
             sums[name] = (
                 exact + values.sum(axis=0, dtype=np.float64, keepdims=True),
                 inexact
-                + rounded(values, ranges[name]).sum(axis=0, dtype=np.float64, keepdims=True),
+                + within(values, ranges[name]).sum(axis=0, dtype=np.float64, keepdims=True),
             )
         faces += len(values)
     return {name: (exact / faces, inexact / faces) for name, (exact, inexact) in sums.items()}

@@ -21,8 +21,8 @@ BINS = 8192
 _Numbers = NDArray[np.float64]
 # Migacz, "8-bit inference with TensorRT", GTC 2017.
 _ENTROPY_BINS, _LEVELS = 2048, 128
-# Thresholds that are tried for the least squared error, as shares of the greatest value.
-_SHARES = np.arange(8, 257) / 256
+# Thresholds that are tried for the least squared error: the greatest value halved so many times.
+_HALVINGS = np.arange(128, -1, -1) / 16
 _LEAST_PERCENTILE = 90.0
 
 
@@ -129,14 +129,15 @@ def least_squared_error(histogram: Histogram) -> float:
     The errors of a bin are integrated over it, so that they change smoothly with the threshold:
     the best of those tried is refined by the parabola through it and its neighbours.
     """
-    thresholds = _SHARES * histogram.limit
+    thresholds = histogram.limit / 2**_HALVINGS
     errors = np.array([_squared_error(histogram, threshold) for threshold in thresholds])
     best = int(errors.argmin())
-    if not 0 < best < len(errors) - 1:
-        return float(thresholds[best])
-    before, least, after = errors[best - 1 : best + 2]
-    aside = (before - after) / (before - 2 * least + after) / 2 if before + after > 2 * least else 0
-    return float(thresholds[best] + aside * (thresholds[1] - thresholds[0]))
+    aside = 0.0
+    if 0 < best < len(errors) - 1:
+        before, least, after = errors[best - 1 : best + 2]
+        bend = before - 2 * least + after
+        aside = (before - after) / bend / 2 if bend > 0 else 0.0
+    return float(thresholds[best] * (thresholds[1] / thresholds[0]) ** aside)
 
 
 def _squared_error(histogram: Histogram, threshold: float) -> float:

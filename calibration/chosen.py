@@ -107,7 +107,8 @@ def _checked(faces: FaceSet) -> FaceSet:
 
     def load(index: int) -> Pixels:
         face: Any = faces.load(index)
-        shape, kind = getattr(face, "shape", ()), getattr(face, "dtype", type(face).__name__)
+        kind = getattr(face, "dtype", type(face).__name__)
+        shape: tuple[int, ...] = getattr(face, "shape", ())
         if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
             msg = (
                 f"{faces.name}: face {index}: expected pixels uint8 [height, width, 3], "

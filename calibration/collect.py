@@ -92,11 +92,11 @@ def collect_histograms(
     for pixels in batches:
         for name, values in zip(ranges, session.run(list(ranges), {INPUT: pixels})):
             if ranges[name].limit:
-                counts[name] += _counted(values, ranges[name].limit)
+                counts[name] += counted(values, ranges[name].limit)
     return {name: Histogram(counts[name], ranges[name].limit) for name in ranges}
 
 
-def _counted(values: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
+def counted(values: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
     """How many absolute values lie in each bin; what is at the limit or past it is in the last."""
     places = np.abs(values.reshape(-1))
     places *= np.float32(BINS / limit)

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefer.calibration.grid import MOST, activation_grid
 from edgefer.calibration.table import Range
 from edgefer.imports import require
-from edgefer.manifest import Flavour
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -42,7 +40,6 @@ def observe(
         yield dict(zip(tensors, session.run(list(tensors), {"pixels": pixels})))
 
 
-def rounded(values: Floats, limits: Range) -> Floats:
-    """`values` on the GPU's grid, which is the coarser: repairs serve both flavours."""
-    grid = activation_grid(limits, Flavour.GPU)
-    return np.asarray(np.clip(np.rint(values / grid.scale), -MOST, MOST) * grid.scale)
+def within(values: Floats, limits: Range) -> Floats:
+    """`values` as far as their integers go in both flavours; these round each in its own steps."""
+    return values.clip(-limits.limit, limits.limit)

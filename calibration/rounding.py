@@ -23,7 +23,7 @@ from edgefer.calibration.grid import (
     weight_scales,
 )
 from edgefer.calibration.layers import from_rows, is_plain, patches, to_rows
-from edgefer.calibration.observe import observe, rounded
+from edgefer.calibration.observe import observe, within
 from edgefer.calibration.table import Range
 from edgefer.calibration.view import GraphView
 
@@ -109,7 +109,7 @@ def _second_moments(
         for weight, nodes in readers.items():
             for node in nodes:
                 name = str(node.input[0])
-                seen = rounded(
+                seen = within(
                     patches(node, view.constants[weight][2:], found[name], pick), ranges[name]
                 )
                 products = np.stack([group.T @ group for group in seen])

@@ -56,6 +56,11 @@ class Machine:
     l4t: str | None
 
     @property
+    def processor(self) -> str:
+        """What the CPU of this machine is called, with the board's name of a Jetson."""
+        return ", ".join(filter(None, (self.jetson, self.cpu))) or self.architecture
+
+    @property
     def adds_int8_exactly(self) -> bool:
         """False for an x86 without VNNI, or one that does not tell.
 

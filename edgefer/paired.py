@@ -53,4 +53,4 @@ def _mcnemar(lost: int, won: int) -> float:
     """How likely as uneven a split is if each differing face goes either way alike often."""
     differing, fewer = lost + won, min(lost, won)
     tail = sum(math.comb(differing, count) for count in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**differing)
+    return min(1.0, float(2 * tail / 2**differing))

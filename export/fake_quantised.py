@@ -53,7 +53,7 @@ class FakeQuantised(GraphModule):
         self.observed = list(placement.tensors)
         self.activation_quantisers = nn.ModuleList(
             # as QuantizeLinear, which has -128 too
-            _quantiser(narrow_range=False)
+            _quantiser(narrow_range=False, pass_through_bwd=False)
             for _ in self.observed
         )
         for name, quantiser in zip(self.observed, self.activation_quantisers):

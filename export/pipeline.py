@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,14 @@ from edgefer.export.parity import (
     require_probabilities,
 )
 from edgefer.export.precision import Graphs, Int8, fp16_graphs, fp32_graphs
-from edgefer.export.quantise import DEFAULT_INT8, Int8Options, Search, compare, prepare
+from edgefer.export.quantise import (
+    DEFAULT_INT8,
+    Int8Options,
+    Search,
+    compare,
+    prepare,
+    refuse_drawn,
+)
 from edgefer.export.ranges import observe
 from edgefer.export.source import Source
 from edgefer.files import sha256
@@ -55,27 +62,31 @@ def export_bundle(
     """The bundle of `source` in `precision`.
 
     `calibration` are the faces for the ranges of INT8, and for what FP16 cannot hold; without them
-    INT8 takes the ranges that came with the network, and FP16 looks at drawn faces. `evaluation` are labelled faces: what is measured on them goes into the
-    manifest, and INT8 and FP16 are held to `limits` against FP32.
+    INT8 takes the ranges that came with the network, and FP16 looks at drawn faces. `evaluation`
+    are labelled faces: what is measured on them goes into the manifest, and INT8 and FP16 are held
+    to `limits` against FP32.
 
     Raises InputError where INT8 has no ranges, or a face is in both sets; GateFailed where more is
     lost than `limits` allow; CheckFailed where every layer would have to stay high, or, without
     `evaluation`, where drawn faces get other answers than from FP32.
     """
-    _check_faces(calibration, evaluation, allow_drawn, progress)
+    if calibration is not None:
+        refuse_drawn(calibration, allow_drawn)
+        _refuse_shared(calibration, evaluation, progress)
     measured = None if evaluation is None else Evaluation(source.graph, evaluation, progress)
-    int8, graphs = None, fp32_graphs(source.graph)
-    if precision is Precision.FP16:
-        seen = drawn_golden(source.graph.size) if calibration is None else calibration
-        seen = chosen_faces(seen, options.calibration, progress)
-        beyond = observe(source.graph, seen, Calibrator.MIN_MAX, progress).beyond_fp16
-        graphs = fp16_graphs(source.graph, beyond)
-    elif precision is Precision.INT8:
+    int8 = None
+    if precision is Precision.INT8:
         int8 = prepare(source.graph, source.table, options, calibration, progress)
-        progress("graphs", 0, 1)
-        searched = measured if options.search else None
-        kept = Search(int8, searched, limits, progress).find() if searched else NONE_KEPT
+    progress("graphs", 0, 1)
+    kept = NONE_KEPT
+    if int8 is not None and measured is not None and options.search:
+        kept = Search(int8, measured, limits, progress).find()
+    if int8 is not None:
         graphs = int8.graphs(kept)
+    elif precision is Precision.FP16:
+        graphs = fp16_graphs(source.graph, _beyond_fp16(source, calibration, options, progress))
+    else:
+        graphs = fp32_graphs(source.graph)
     report = None
     if measured is not None:
         advice = options.advice(int8.table.faces) if int8 else ["--precision fp32"]
@@ -86,20 +97,7 @@ def export_bundle(
     return _assemble(source, precision, int8, graphs, golden, parity, report)
 
 
-def _check_faces(
-    calibration: FaceSet | None,
-    evaluation: FaceSet | None,
-    allow_drawn: bool,
-    progress: Progress,
-) -> None:
-    if calibration is None:
-        return
-    if calibration.drawn and not allow_drawn:
-        msg = (
-            f"calibration on {calibration.name}: drawn faces are not those that the network "
-            "will see; give real faces, or --allow-drawn"
-        )
-        raise InputError(msg)
+def _refuse_shared(calibration: FaceSet, evaluation: FaceSet | None, progress: Progress) -> None:
     if evaluation is None:
         return
     both = set(calibration.face_hashes(progress)) & set(evaluation.face_hashes(progress))
@@ -109,6 +107,16 @@ def _check_faces(
             "that sets ranges cannot judge them: give other faces, or another @SPLIT"
         )
         raise InputError(msg)
+
+
+def _beyond_fp16(
+    source: Source, calibration: FaceSet | None, options: Int8Options, progress: Progress
+) -> Collection[str]:
+    """What FP16 cannot be trusted with, on drawn faces where there are no others."""
+    seen = drawn_golden(source.graph.size)
+    if calibration is not None:
+        seen = chosen_faces(calibration, options.calibration, progress)
+    return observe(source.graph, seen, Calibrator.MIN_MAX, progress).beyond_fp16
 
 
 def _pass_gate(

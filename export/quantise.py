@@ -48,6 +48,16 @@ class Int8Options:
         return [what for what, open_ in untried.items() if open_] + last
 
 
+def refuse_drawn(faces: FaceSet, allowed: bool) -> None:
+    """Raise InputError where drawn faces would set ranges, unless that is allowed."""
+    if faces.drawn and not allowed:
+        msg = (
+            f"calibration on {faces.name}: drawn faces are not those that the network will see; "
+            "give real faces, or --allow-drawn"
+        )
+        raise InputError(msg)
+
+
 def prepare(
     graph: SourceGraph,
     table: CalibrationTable | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def sensitivity(
     total = sum(view.multiply_adds(node) for node in view.nodes)
     reference = probabilities(graph.data, _batches(faces))
 
-    def made(flavour: Flavour, kept: set[str]) -> bytes:
+    def made(flavour: Flavour, kept: AbstractSet[str]) -> bytes:
         reasons = dict.fromkeys(kept, _ALONE)
         found, _ = quantized_graph(model, table, flavour, reasons, repairs)
         data: bytes = found.SerializeToString()
@@ -109,7 +110,7 @@ def _mean_divergence(reference: Floats, found: Floats) -> float:
     return max(0.0, float(divergences(reference, found).mean(dtype=np.float64)))
 
 
-def _saved(made: Callable[[Flavour, set[str]], bytes], layer: str, face: Pixels) -> float:
+def _saved(made: Callable[[Flavour, AbstractSet[str]], bytes], layer: str, face: Pixels) -> float:
     without, with_it = in_turns([made(Flavour.CPU, kept) for kept in ({layer}, set())], face)
     return without - with_it
 

@@ -15,7 +15,7 @@ from edgefer.errors import InputError
 from edgefer.export.foreign import FaceInput, face_input, network_name
 from edgefer.export.graph import LIMIT, load, type_and_shape
 from edgefer.export.spec import UNKNOWN, AnswerKind, Colour, Layout, toml_entry
-from edgefer.export.tidy import tidy
+from edgefer.export.tidy import store_constants, tidy
 from edgefer.files import read_bytes
 from edgefer.labels import ORDERS, parse_labels
 
@@ -62,11 +62,12 @@ def suggest_spec(path: Path) -> str:
     given = load(read_bytes(path, "an ONNX file", LIMIT), name)
     taken = face_input(given, name)
     model = tidy(given, name)
+    store_constants(given)  # as it was: onnxsim folds a scaling into what follows
     batch = "one face" if taken.shape[0] else "any number of faces"
     entries = [
         _Entry("From the file's name: what bundles are called.", "name", network_name(name)),
         *_picture(taken, name),
-        *_scaling(GraphView(model), taken),
+        *_scaling(GraphView(given), taken),
         *_answers(model, _labels_within(given)),
     ]
     return "\n".join((_HEAD, f"# The graph takes {batch} at a time.", *map(str, entries), ""))
@@ -187,7 +188,7 @@ def _labels_within(model: ModelProto) -> list[str]:
         if entry.key.lower() in _LABEL_KEYS and len(entry.value) <= _LABEL_CHARACTERS:
             try:
                 found = ast.literal_eval(entry.value)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                 found = entry.value.split(",")
             if isinstance(found, dict):  # by their numbers
                 found = [found[key] for key in sorted(found, key=str)]

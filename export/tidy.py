@@ -39,7 +39,7 @@ def tidy(model: ModelProto, name: str) -> ModelProto:
         msg = f"{name}: onnxsim changed the graph's answers; report this with the network's name"
         raise InputError(msg)
     _refuse_control_flow(simplified, name)
-    _store_constants(simplified)
+    store_constants(simplified)
     simplified.ir_version = IR_VERSION
     for holder in (simplified, simplified.graph, *simplified.graph.node):
         del holder.metadata_props[:]
@@ -66,7 +66,7 @@ def _refuse_control_flow(model: ModelProto, name: str) -> None:
             raise InputError(msg)
 
 
-def _store_constants(model: ModelProto) -> None:
+def store_constants(model: ModelProto) -> None:
     """Turn what Constant nodes give into initializers: onnxsim leaves it to them."""
     from_array = require("onnx", "export").numpy_helper.from_array
     for node in [node for node in model.graph.node if node.op_type == "Constant"]:

@@ -20,13 +20,16 @@ from edgefer.cli.quantisation import (
     CalibrationOption,
     CalibratorOption,
     RepairOption,
+    SpecOption,
+    apart,
     read_calibration,
-    read_faces,
+    read_repairs,
+    read_setting_faces,
+    read_spec_file,
 )
 
 if TYPE_CHECKING:
     from edgefer.export.gate import Limits
-    from edgefer.export.spec import Spec
     from edgefer.manifest import Precision
 
 
@@ -42,10 +45,7 @@ def export(
     weights: Annotated[
         str | None, typer.Option(help="A weights file, or random:SEED for tests.")
     ] = None,
-    spec: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.toml", help="What a network that is not ours takes and gives."),
-    ] = None,
+    spec: SpecOption = None,
     calibration: CalibrationOption = None,
     calibrator: CalibratorOption = None,
     calibration_faces: CalibrationFacesOption = None,
@@ -87,8 +87,8 @@ def export(
       edgefer export --weights mine.safetensors --calibration folder:faces
       edgefer export mine.onnx --spec mine.toml --calibration folder:faces
     """
-    from edgefer.calibration.repairs import Repair
     from edgefer.data.broken import Broken
+    from edgefer.data.source import read_data
     from edgefer.export.pipeline import export_bundle
     from edgefer.export.quantise import Int8Options
     from edgefer.export.source import find_source
@@ -100,21 +100,26 @@ def export(
     limits = _read_limits(max_drop, metric, max_confidence_shift, evaluation)
     search = max_drop is not None or max_confidence_shift is not None
     ranges = read_calibration(calibrator, calibration_faces)
-    options = Int8Options(ranges, Repair.parse(repair), search)
-    choices, described = read_choices(size, without, scale_order), _read_spec(spec)
+    options = Int8Options(ranges, read_repairs(repair), search)
+    choices, described = read_choices(size, without, scale_order), read_spec_file(spec)
     if output is not None:
         check_writable(output)
     started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress, _losses_shown(json):
-        faces = read_faces(calibration, evaluation, ranges, broken, progress)
+        setting = judging = None
+        if evaluation:
+            judging = read_data(evaluation, "valid", broken, progress)
+        if calibration:
+            setting = read_setting_faces(calibration, ranges, broken, progress)
+            setting = apart(setting, judging, broken) if judging else setting
         progress("network", 0, 0)
         source = find_source(network, weights, choices, described)
         bundle = export_bundle(
             source,
             wanted,
-            faces.calibration,
+            setting,
             options=options,
-            evaluation=faces.evaluation,
+            evaluation=judging,
             limits=limits,
             allow_drawn=allow_drawn,
             progress=progress,
@@ -168,14 +173,6 @@ def _read_limits(
         metric=Metric.parse(metric),
         confidence=standard.confidence if shift is None else shift,
     )
-
-
-def _read_spec(path: Path | None) -> Spec | None:
-    if path is None:
-        return None
-    from edgefer.export.spec import read_spec
-
-    return read_spec(path)
 
 
 @contextmanager

@@ -65,9 +65,7 @@ def read_speed(bundle: Bundle, fp32: bytes) -> Speed | None:
         return None
     face = drawn_faces(1).pixels(bundle.manifest.size)
     before, found = in_turns([fp32, bundle.graph(Flavour.CPU)], face)
-    machine = read_machine()
-    device = machine.jetson or machine.cpu or machine.architecture
-    return Speed(f"one thread of {device}", before, found)
+    return Speed(f"one thread of {read_machine().processor}", before, found)
 
 
 def show_exported(made: Exported) -> None:

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from edgefer import __version__
 from edgefer.cli.benchmark import benchmark
+from edgefer.cli.calibrate import calibrate
 from edgefer.cli.convert import convert
 from edgefer.cli.data import data
 from edgefer.cli.doctor import doctor
@@ -98,6 +99,7 @@ def edgefer(
 
 
 app.command()(benchmark)
+app.command()(calibrate)
 app.command()(convert)
 app.command()(data)
 app.command()(doctor)

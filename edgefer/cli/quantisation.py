@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +11,10 @@ from edgefer.cli.output import note
 
 if TYPE_CHECKING:
     from edgefer.calibration.calibrators import CalibrationOptions
+    from edgefer.calibration.repairs import Repair
     from edgefer.data.broken import Broken
     from edgefer.data.faces import FaceSet
+    from edgefer.export.spec import Spec
     from edgefer.progress import Progress
 
 CalibrationOption = Annotated[
@@ -37,20 +39,18 @@ RepairOption = Annotated[
         help="equalisation, rounding, bias-correction; or all.",
     ),
 ]
+SpecOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.toml", help="What a network that is not ours takes and gives."),
+]
 AllowDrawnOption = Annotated[
     bool, typer.Option("--allow-drawn", help="Let drawn faces (`synthetic`) set the ranges.")
 ]
 
 
-@dataclass(frozen=True)
-class Faces:
-    """The faces for ranges and those for the gate, where they were named."""
-
-    calibration: FaceSet | None
-    evaluation: FaceSet | None
-
-
-def read_calibration(calibrator: str | None, faces: int | None) -> CalibrationOptions:
+def read_calibration(
+    calibrator: str | None, faces: int | None, hold_back: bool = False
+) -> CalibrationOptions:
     """The options for the ranges; InputError for a calibrator that there is not."""
     from edgefer.calibration.calibrators import CalibrationOptions, Calibrator
 
@@ -58,31 +58,47 @@ def read_calibration(calibrator: str | None, faces: int | None) -> CalibrationOp
     return CalibrationOptions(
         calibrator=Calibrator.parse(calibrator) if calibrator else standard.calibrator,
         faces=faces or standard.faces,
+        hold_back=hold_back,
     )
 
 
-def read_faces(
-    calibration: str | None,
-    evaluation: str | None,
-    options: CalibrationOptions,
-    broken: Broken,
-    progress: Progress,
-) -> Faces:
-    """Read what is named, and note what speaks against it.
+def read_repairs(names: str) -> tuple[Repair, ...]:
+    """The repairs; InputError for one that there is not."""
+    from edgefer.calibration.repairs import Repair
 
-    Faces in both sets are left out of the calibration where what is broken is to be skipped.
-    """
+    return Repair.parse(names)
+
+
+def read_spec_file(path: Path | None) -> Spec | None:
+    """The spec, where there is one; InputError names what is wrong in it."""
+    if path is None:
+        return None
+    from edgefer.export.spec import read_spec
+
+    return read_spec(path)
+
+
+def read_setting_faces(
+    data: str, options: CalibrationOptions, broken: Broken, progress: Progress
+) -> FaceSet:
+    """The faces that are to set ranges; what speaks against them is noted."""
     from edgefer.calibration.chosen import concerns
-    from edgefer.data.faces import without_duplicates
     from edgefer.data.source import read_data
 
-    setting = read_data(calibration, "train", broken, progress) if calibration else None
-    judging = read_data(evaluation, "valid", broken, progress) if evaluation else None
-    if setting is not None:
-        if judging is not None and broken.skip:
-            setting, dropped = without_duplicates(setting, judging)
-            if dropped:
-                note(f"{dropped} faces of {setting.name} are left out: {judging.name} has them too")
-        for concern in concerns(setting, options):
-            note(concern)
-    return Faces(setting, judging)
+    faces = read_data(data, "train", broken, progress)
+    # drawn ones are refused, or the user knows
+    for concern in () if faces.drawn else concerns(faces, options):
+        note(concern)
+    return faces
+
+
+def apart(setting: FaceSet, judging: FaceSet, broken: Broken) -> FaceSet:
+    """`setting` without the faces of `judging`, where what is broken is to be skipped."""
+    from edgefer.data.faces import without_duplicates
+
+    if not broken.skip:
+        return setting
+    kept, dropped = without_duplicates(setting, judging)
+    if dropped:
+        note(f"{dropped} faces of {setting.name} are left out: {judging.name} has them too")
+    return kept

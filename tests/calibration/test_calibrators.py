@@ -21,7 +21,7 @@ from edgefer.calibration.calibrators import (
     least_squared_error,
     percentile,
 )
-from edgefer.calibration.collect import _counted
+from edgefer.calibration.collect import counted
 from edgefer.calibration.table import Range
 from edgefer.errors import InputError
 
@@ -61,7 +61,7 @@ def modelopt() -> Callable[[Values, str], float]:
 
 def histogram(values: Values) -> Histogram:
     limit = float(np.abs(values).max())
-    return Histogram(_counted(values, limit), limit)
+    return Histogram(counted(values, limit), limit)
 
 
 def test_percentile_is_modelopts(values: Values, modelopt: Callable[[Values, str], float]) -> None:

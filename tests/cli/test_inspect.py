@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgefer.bundle import Bundle, read_bundle
+from tests.export.foreign_graphs import Form, classifier
 
 
 def test_shows_every_part_within_80_columns(edgefer, bundle: Path) -> None:
@@ -69,3 +70,31 @@ def test_the_card_is_printed_as_it_is(edgefer, bundle: Path) -> None:
     card = read_bundle(bundle).members["card.md"]
     assert outcome.out.encode() == card
     assert json.loads(edgefer("inspect", bundle, "--card", "--json").out) == {"card": card.decode()}
+
+
+def test_a_spec_is_suggested_for_an_onnx_file(edgefer, tmp_path: Path) -> None:
+    path = tmp_path / "mine.onnx"
+    form = Form(batch=1)
+    path.write_bytes(classifier(form).SerializeToString())
+    outcome = edgefer("inspect", path, "--suggest-spec")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert 'layout = "nchw"' in outcome.out.splitlines()
+    assert 'colour = "?"' in outcome.out.splitlines()
+    document = json.loads(edgefer("inspect", path, "--suggest-spec", "--json").out)
+    assert document == {"spec": outcome.out}
+
+
+def test_an_onnx_file_alone_is_no_bundle(edgefer, tmp_path: Path) -> None:
+    outcome = edgefer("inspect", tmp_path / "mine.onnx")
+    assert outcome.status == 2
+    assert outcome.err.count("\n") == 1
+    assert "--suggest-spec" in outcome.err
+
+
+def test_a_spec_of_a_graph_that_is_ours_already(edgefer, tmp_path: Path, tiny_graph) -> None:
+    path = tmp_path / "ours.onnx"
+    path.write_bytes(tiny_graph(16))
+    outcome = edgefer("inspect", path, "--suggest-spec")
+    assert outcome.status == 2
+    assert outcome.err.count("\n") == 1
+    assert "found uint8 [?, 16, 16, 3]" in outcome.err

@@ -13,7 +13,8 @@ from edgefer.calibration.table import CalibrationTable
 from edgefer.data.drawn import drawn_faces
 from edgefer.data.faces import FaceSet
 from edgefer.errors import CheckFailed, InputError
-from edgefer.export import parity, pipeline
+from edgefer.export import pipeline, source
+from edgefer.export.answers import answers
 from edgefer.export.pipeline import export_bundle
 from edgefer.export.source import Source, find_source
 from edgefer.manifest import Flavour, Parity, Precision
@@ -64,7 +65,7 @@ def test_golden_answers_are_those_of_each_graph(bundles: dict[Precision, Path]) 
     bundle = read_bundle(bundles[Precision.INT8])
     golden = bundle.golden()
     for flavour in Flavour:
-        again = parity.answers(bundle.graph(flavour), golden.faces)["probabilities"]
+        again = answers(bundle.graph(flavour), golden.faces)["probabilities"]
         np.testing.assert_allclose(again, golden.expected[flavour], atol=1e-4)
 
 
@@ -142,7 +143,7 @@ def _faces(precision: Precision) -> FaceSet | None:
 def test_a_network_without_weights_of_its_own_asks_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pipeline, "DEFAULT_NETWORK", "another")
+    monkeypatch.setattr(source, "DEFAULT_NETWORK", "another")
     with pytest.raises(InputError, match="--weights FILE"):
         find_source("fer-lite", None)
 
