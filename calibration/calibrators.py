@@ -63,7 +63,7 @@ class CalibrationOptions:
     there are few; auto always does.
     """
 
-    calibrator: Calibrator = Calibrator.MIN_MAX
+    calibrator: Calibrator = Calibrator.ENTROPY
     faces: int = 512
     percentile: float = 99.999
     hold_back: bool = False

@@ -42,16 +42,24 @@ def float_activations(view: GraphView) -> list[str]:
     ]
 
 
-def check_weights(view: GraphView) -> None:
-    """Raise InputError where a number of the weights is not finite."""
-    for name in view.constants:
+def greatest_weights(view: GraphView) -> dict[str, float]:
+    """The greatest absolute value of each constant in FP32, but of the ends of a Clip.
+
+    Raises InputError where one is not finite.
+    """
+    found = {}
+    for name in view.float_constants():
         endless = all(reader.op_type in _ENDLESS for reader in view.readers[name])
-        if not endless and not np.isfinite(view.values(name)).all():
+        if endless or not view.size(name):
+            continue
+        found[name] = float(np.abs(view.values(name)).max())
+        if not np.isfinite(found[name]):
             msg = (
                 f"calibration: {name}: expected finite weights, found NaN or infinite ones; "
                 "train or convert the network again"
             )
             raise InputError(msg)
+    return found
 
 
 def collect_ranges(

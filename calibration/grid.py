@@ -28,6 +28,7 @@ MOST = 127
 _MOST_UNSIGNED = 255
 # the least step that FP16 holds with some precision left
 _LEAST_STEP = 2.0**-20
+_GREATEST_STEP = float(np.finfo(np.float16).max)
 _GREATEST_BIAS = 2.0**30
 
 
@@ -113,5 +114,9 @@ def layer_bias(view: GraphView, node: NodeProto) -> Floats | None:
 
 
 def _usable(exact: NDArray[np.floating]) -> Floats:
-    """None of them 0, and all numbers that FP16 has."""
-    return np.asarray(np.maximum(exact, _LEAST_STEP)).astype(np.float16).astype(np.float32)
+    """None of them 0, and all numbers that FP16 has but those that it cannot hold.
+
+    What has a step beyond FP16 is in FP32 on the GPU, and in INT8 on the CPU alone.
+    """
+    held = np.clip(exact, _LEAST_STEP, _GREATEST_STEP).astype(np.float16)
+    return np.where(exact > _GREATEST_STEP, exact, held).astype(np.float32)

@@ -147,11 +147,12 @@ def _higher(
     joined = {node.name for node in added}
     found = []
     for node in view.nodes:
-        if node.name in chosen or node.op_type in (*LAYOUT, "Relu"):
+        exact = view.why_exact(node)
+        fused = node.op_type == "Relu" and not exact
+        if node.name in chosen or node.op_type in LAYOUT or fused:
             continue
         if node.name in joined and flavour is Flavour.CPU:
             continue
-        exact = view.why_exact(node)
         reason = exact or refused.get(node.name, _NO_WEIGHTS)
         if node.op_type == "MatMul" and node.input[1] in view.constants:
             reason = _MATMUL

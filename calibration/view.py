@@ -88,6 +88,11 @@ class GraphView:
         found = require("onnx", "export").numpy_helper.to_array(self._stored[constant])
         return np.asarray(found, dtype=np.float32)
 
+    def float_constants(self) -> list[str]:
+        """The names of those in FP32."""
+        kind = require("onnx", "export").TensorProto.FLOAT
+        return [name for name, tensor in self._stored.items() if tensor.data_type == kind]
+
     def size(self, constant: str) -> int:
         """How many numbers a constant has."""
         return int(np.prod(self.constants[constant]))

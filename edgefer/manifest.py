@@ -114,11 +114,13 @@ class Manifest:
 
     @property
     def ranges(self) -> str:
-        """Where the ranges are from, in words."""
+        """Where the ranges are from, and how they and their repairs were made, in words."""
         if not self.calibration:
             return "none needed"
         kind = "drawn faces" if self.calibration["drawn"] else "faces"
-        return f"{self.calibration['faces']} {kind} of {self.calibration['data']}"
+        found = f"{self.calibration['faces']} {kind} of {self.calibration['data']}"
+        repairs = self.calibration.get("repairs") or ()
+        return ", ".join([found, self.calibration["calibrator"], *repairs])
 
     @classmethod
     def bare(cls, network: str, size: int, labels: tuple[Expression, ...]) -> Manifest:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edgefer.manifest import Manifest
+from typing import Any
+
+from edgefer.manifest import Flavour, Manifest
 
 _UNKNOWN = """# {network}
 
@@ -23,6 +25,7 @@ def card(manifest: Manifest, network_card: str | None) -> str:
     text = network_card or _UNKNOWN.format(network=manifest.network, source=source)
     if source.startswith("random:"):
         text += _RANDOM
+    measured = _measured(manifest.accuracy)
     checks = "\n".join(
         f"| {check.what} | {check.difference:.2g} | {check.limit:g} | {check.agreement:.0%} |"
         for check in manifest.parity
@@ -32,8 +35,22 @@ def card(manifest: Manifest, network_card: str | None) -> str:
 
 Precision {manifest.precision}. Ranges: {manifest.ranges}. Left in higher precision:
 {len(manifest.higher_precision)} nodes, named in the manifest with their reasons.
+{measured}
 
 | parity on drawn faces | largest difference | limit | same winner |
 |---|---|---|---|
 {checks}
 """
+
+
+def _measured(accuracy: dict[str, Any] | None) -> str:
+    """What the gate measured, in a sentence."""
+    if accuracy is None:
+        return "Accuracy: no data."
+    data = accuracy["data"]
+    found = ", ".join(
+        f"{name} {accuracy[key]['accuracy']:.2%}"
+        for key, name in (("fp32", "FP32"), *((str(f), f.member) for f in Flavour))
+        if key in accuracy
+    )
+    return f"Accuracy on {data['faces']} faces of {data['name']}: {found}."

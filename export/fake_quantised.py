@@ -65,11 +65,9 @@ class FakeQuantised(GraphModule):
     def scales(self) -> dict[str, Floats]:
         """The step of each INT8 activation and weight, by the name of the tensor."""
         self._set_weight_steps()
-        pairs = [
-            *zip(self.observed, self.activation_quantisers),
-            *zip(self._axes, self.weight_quantisers),
-        ]
-        return {name: (made.amax / MOST).squeeze().cpu().numpy() for name, made in pairs}
+        names = (*self.observed, *self._axes)
+        made: list[Any] = [*self.activation_quantisers, *self.weight_quantisers]
+        return {name: (each.amax / MOST).squeeze().cpu().numpy() for name, each in zip(names, made)}
 
     def _quantised_steps(self, view: GraphView, placement: Placement) -> list[Step]:
         """The steps with a quantiser behind each INT8 activation, read by those that are INT8."""

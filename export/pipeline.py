@@ -149,7 +149,8 @@ def _check(source: Source, graphs: Graphs, required: bool) -> tuple[Golden, tupl
         checks += compare_outputs(f"{flavour.member} against FP32", found, reference, limit)
     if required:
         require_parity(tuple(checks))
-        require_agreement(tuple(checks))
+        for flavour in Flavour:
+            require_agreement(flavour.member, expected[flavour], reference[OUTPUT])
     tolerance = {flavour: TOLERANCES[graphs.precision[flavour]] for flavour in Flavour}
     return Golden(faces, reference[OUTPUT], expected, tolerance), tuple(checks)
 

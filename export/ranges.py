@@ -11,10 +11,10 @@ import numpy as np
 from edgefer.calibration.calibrators import CalibrationOptions, Calibrator, Histogram, clipped
 from edgefer.calibration.chosen import chosen_faces, held_back
 from edgefer.calibration.collect import (
-    check_weights,
     collect_histograms,
     collect_ranges,
     float_activations,
+    greatest_weights,
 )
 from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable, Range
@@ -28,7 +28,7 @@ from edgefer.progress import Progress, silent
 from edgefer.training.feed import Feed, in_batches
 
 DEFAULT = CalibrationOptions()
-# Activations that came within a quarter of FP16's greatest number stay in FP32 (our choice).
+# Tensors that came within a quarter of FP16's greatest number stay in FP32 (our choice).
 NEAR_FP16 = float(np.finfo(np.float16).max) / 4
 # Pixels of a batch: 4 faces of 224, at most 64 small ones.
 _PIXELS, _MOST_FACES = 4 * 224**2, 64
@@ -40,10 +40,11 @@ class Statistics:
     """What the activations of a graph took over all faces, by tensor name.
 
     `limits` are the ends of all of them. `histograms` are of those that INT8 needs ranges of; there
-    are none for min-max.
+    are none for min-max. `weights` are the greatest absolute values of the constants.
     """
 
     limits: Mapping[str, Range]
+    weights: Mapping[str, float]
     histograms: Mapping[str, Histogram]
 
     def ranges(self, tensors: Sequence[str], options: CalibrationOptions) -> dict[str, Range]:
@@ -56,8 +57,9 @@ class Statistics:
 
     @property
     def beyond_fp16(self) -> dict[str, float]:
-        """The activations near what FP16 holds or beyond, with the greatest absolute values."""
-        return {name: each.limit for name, each in self.limits.items() if each.limit > NEAR_FP16}
+        """The tensors near what FP16 holds or beyond, with the greatest absolute values."""
+        found = {name: each.limit for name, each in self.limits.items()}
+        return {name: most for name, most in {**self.weights, **found}.items() if most > NEAR_FP16}
 
 
 def calibrate(
@@ -93,7 +95,7 @@ def observe(
     is not finite; but for min-max, where no layer is worth INT8.
     """
     view = _view(graph)
-    check_weights(view)
+    weights = greatest_weights(view)
     feed = Feed(faces, graph.size, keep=_KEPT, progress=progress)
     count = batch or min(_MOST_FACES, max(1, _PIXELS // graph.size**2))
 
@@ -109,7 +111,7 @@ def observe(
     if calibrator is not Calibrator.MIN_MAX:
         wanted = {name: limits[name] for name in tensors_to_observe(view)}
         histograms = collect_histograms(graph.data, wanted, batches("histograms"))
-    return Statistics(limits, histograms)
+    return Statistics(limits, weights, histograms)
 
 
 def _calibrated(

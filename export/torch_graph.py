@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from edgefer.calibration.layers import attributes
 from edgefer.calibration.view import INPUT, LAYOUT, WEIGHTED, GraphView
 from edgefer.errors import InputError
 from edgefer.export.torch_operators import OPERATORS, Operator
@@ -131,8 +132,7 @@ def _learnt(view: GraphView) -> list[str]:
 
 
 def _step(node: NodeProto) -> Step:
-    value = require("onnx", "export").helper.get_attribute_value
-    given = {attribute.name: value(attribute) for attribute in node.attribute}
+    given = attributes(node)
     unknown = node.op_type not in OPERATORS
     if unknown or given.get("auto_pad", _IN_NUMBERS) != _IN_NUMBERS:
         what = "operators that training knows" if unknown else "padding in numbers"

@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from edgefer.errors import InputError
 
 Given = Mapping[str, Any]
 Operator = Callable[..., "Tensor | Sequence[Tensor]"]
@@ -62,11 +65,15 @@ def _max_pool(given: Given, x: Tensor) -> Tensor:
 
 
 def _average_pool(given: Given, x: Tensor) -> Tensor:
+    pads = given.get("pads", [0] * 4)
+    if pads[:2] != pads[2:]:
+        msg = f"AveragePool: expected the same padding at both ends to train it, found {pads}"
+        raise InputError(msg)
     return functional.avg_pool2d(
         x,
         given["kernel_shape"],
         given.get("strides", 1),
-        given.get("pads", [0] * 4)[:2],
+        pads[:2],
         bool(given.get("ceil_mode", 0)),
         bool(given.get("count_include_pad", 0)),
     )
@@ -75,8 +82,8 @@ def _average_pool(given: Given, x: Tensor) -> Tensor:
 def _gemm(given: Given, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     a = a.T if given.get("transA", 0) else a
     b = b.T if given.get("transB", 0) else b
-    made = given.get("alpha", 1.0) * (a @ b)
-    return made if c is None else made + given.get("beta", 1.0) * c
+    made: Tensor = given.get("alpha", 1.0) * (a @ b)
+    return made if c is None else torch.add(made, c, alpha=given.get("beta", 1.0))
 
 
 def _reduced(
@@ -107,7 +114,7 @@ def _transpose(given: Given, x: Tensor) -> Tensor:
 
 
 def _expand(given: Given, x: Tensor, shape: Tensor) -> Tensor:
-    return x.expand(torch.broadcast_shapes(x.shape, shape.tolist()))
+    return x.expand(np.broadcast_shapes(x.shape, shape.tolist()))
 
 
 def _squeeze(given: Given, x: Tensor, axes: Tensor | None = None) -> Tensor:
@@ -124,8 +131,10 @@ def _unsqueeze(given: Given, x: Tensor, axes: Tensor) -> Tensor:
 def _split(given: Given, x: Tensor, sizes: Tensor | None = None) -> Sequence[Tensor]:
     axis = given.get("axis", 0)
     if sizes is not None:
-        return x.split(sizes.tolist(), axis)
-    return x.split(-(-x.shape[axis] // given["num_outputs"]), axis)
+        return x.split_with_sizes(sizes.tolist(), axis)
+    whole = x.shape[axis]
+    part = -(-whole // given["num_outputs"])
+    return x.split_with_sizes([min(part, whole - i) for i in range(0, whole, part)], axis)
 
 
 def _slice(

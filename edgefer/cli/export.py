@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from edgefer.cli.quantisation import (
     CalibrationFacesOption,
     CalibrationOption,
     CalibratorOption,
+    RangesOption,
     RepairOption,
     SpecOption,
     apart,
@@ -26,6 +28,7 @@ from edgefer.cli.quantisation import (
     read_repairs,
     read_setting_faces,
     read_spec_file,
+    read_table,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ def export(
     ] = None,
     spec: SpecOption = None,
     calibration: CalibrationOption = None,
+    table: RangesOption = None,
     calibrator: CalibratorOption = None,
     calibration_faces: CalibrationFacesOption = None,
     repair: RepairOption = "none",
@@ -96,7 +100,7 @@ def export(
     from edgefer.manifest import Precision
 
     wanted = Precision.parse(precision)
-    _check_options(wanted, calibration, calibrator, calibration_faces, repair)
+    _check_options(wanted, calibration, table, calibrator, calibration_faces, repair)
     limits = _read_limits(max_drop, metric, max_confidence_shift, evaluation)
     search = max_drop is not None or max_confidence_shift is not None
     ranges = read_calibration(calibrator, calibration_faces)
@@ -114,6 +118,8 @@ def export(
             setting = apart(setting, judging, broken) if judging else setting
         progress("network", 0, 0)
         source = find_source(network, weights, choices, described)
+        if table is not None:
+            source = replace(source, table=read_table(table))
         bundle = export_bundle(
             source,
             wanted,
@@ -139,6 +145,7 @@ def export(
 def _check_options(
     precision: Precision,
     calibration: str | None,
+    table: Path | None,
     calibrator: str | None,
     faces: int | None,
     repair: str,
@@ -147,7 +154,10 @@ def _check_options(
     from edgefer.errors import InputError
     from edgefer.manifest import Precision
 
-    how = {"--calibrator": calibrator, "--calibration-faces": faces}
+    if calibration and table:
+        msg = f"--ranges {table}: --calibration {calibration} makes them anew; give one of the two"
+        raise InputError(msg)
+    how = {"--ranges": table, "--calibrator": calibrator, "--calibration-faces": faces}
     how["--repair"] = None if repair == "none" else repair
     asked = [f"{option} {value}" for option, value in how.items() if value is not None]
     if asked and precision is not Precision.INT8:

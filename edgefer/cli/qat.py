@@ -10,6 +10,7 @@ from edgefer.cli.output import note, percent
 from edgefer.cli.training import Job, Prepared, read_faces
 
 if TYPE_CHECKING:
+    from edgefer.calibration.calibrators import CalibrationOptions
     from edgefer.export.qat import QuantisedTrainer
     from edgefer.progress import Progress
     from edgefer.zoo.registry import Choices
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Quantised:
-    """Training of the graph of a network with its weights, in INT8; `choices` are its variant."""
+    """Training of a network's graph in INT8; `choices` are its variant, `ranges` how they are set.
+
+    The faces that are learnt set them.
+    """
 
     choices: Choices
+    ranges: CalibrationOptions
 
     def prepare(self, job: Job, progress: Progress) -> Prepared:
         """A trainer for the labels of the weights, within the ranges of the faces."""
@@ -30,7 +35,7 @@ class Quantised:
         start = None if job.start is None else str(job.start)
         graph = find_source(job.network.name, start, self.choices).graph
         faces, measured, dropped = read_faces(job, graph.labels, progress)
-        table = calibrate(graph, faces, progress=progress)
+        table = calibrate(graph, faces, self.ranges, progress)
         trainer = QuantisedTrainer(
             graph, table, faces, job.options, measured, progress, threads=job.threads
         )

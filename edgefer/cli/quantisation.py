@@ -12,10 +12,13 @@ from edgefer.cli.output import note
 if TYPE_CHECKING:
     from edgefer.calibration.calibrators import CalibrationOptions
     from edgefer.calibration.repairs import Repair
+    from edgefer.calibration.table import CalibrationTable
     from edgefer.data.broken import Broken
     from edgefer.data.faces import FaceSet
     from edgefer.export.spec import Spec
     from edgefer.progress import Progress
+
+_TABLE_LIMIT = 64 << 20
 
 CalibrationOption = Annotated[
     str | None,
@@ -31,6 +34,10 @@ CalibratorOption = Annotated[
 CalibrationFacesOption = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Faces that set the ranges; 512 by default."),
+]
+RangesOption = Annotated[
+    Path | None,
+    typer.Option("--ranges", metavar="FILE.json", help="Ranges that `edgefer calibrate` wrote."),
 ]
 RepairOption = Annotated[
     str,
@@ -76,6 +83,14 @@ def read_spec_file(path: Path | None) -> Spec | None:
     from edgefer.export.spec import read_spec
 
     return read_spec(path)
+
+
+def read_table(path: Path) -> CalibrationTable:
+    """The ranges of a file; InputError where it is something else."""
+    from edgefer.calibration.table import CalibrationTable
+    from edgefer.files import read_bytes
+
+    return CalibrationTable.from_json(read_bytes(path, "ranges in JSON", _TABLE_LIMIT), str(path))
 
 
 def read_setting_faces(

@@ -12,6 +12,7 @@ from edgefer.cli.broken import SkipBrokenOption
 from edgefer.cli.choices import ScaleOrderOption, SizeOption, WithoutOption, read_choices
 from edgefer.cli.output import JsonOption, facts, percent, print_json, show
 from edgefer.cli.qat import Quantised
+from edgefer.cli.quantisation import CalibratorOption, read_calibration
 from edgefer.cli.training import FromTheNetwork, Job, preview_to, train_to
 from edgefer.machine import MOST_THREADS
 
@@ -38,6 +39,7 @@ def train(
     qat: Annotated[
         bool, typer.Option("--qat", help="Train weights on in INT8, for few epochs, at a low rate.")
     ] = False,
+    calibrator: CalibratorOption = None,
     size: SizeOption = None,
     without: WithoutOption = None,
     scale_order: ScaleOrderOption = None,
@@ -93,6 +95,9 @@ def train(
     given |= {"learning_rate": learning_rate, "optimizer": optimizer, "schedule": schedule}
     given |= {"step_epochs": step_epochs, "weight_decay": weight_decay}
     given |= {"trunk_rate": trunk_rate, "balanced": balanced}
+    if calibrator is not None and not qat:
+        msg = f"--calibrator {calibrator}: only --qat has ranges; leave it out, or add --qat"
+        raise InputError(msg)
     options = recipe.read_options(network, qat, augmentation, **given)
     if trunk_rate is not None and (weights is None or qat):
         msg = "--trunk-rate is for weights that are loaded beside fresh ones"
@@ -103,7 +108,8 @@ def train(
     if preview is not None:
         document = preview_to(job, preview)
     elif qat:
-        document = train_to(job, Quantised(choices), output or Path(f"{network}-qat.onnx"), resume)
+        course = Quantised(choices, read_calibration(calibrator, None))
+        document = train_to(job, course, output or Path(f"{network}-qat.onnx"), resume)
     else:
         named = output or Path(f"{network}.safetensors")
         document = train_to(job, FromTheNetwork(), named, resume)

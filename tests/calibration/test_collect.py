@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from edgefer.calibration.calibrators import BINS
 from edgefer.calibration.collect import (
-    check_weights,
+    greatest_weights,
     collect_histograms,
     collect_ranges,
     float_activations,
@@ -102,20 +102,20 @@ def test_every_activation_but_the_pixels_as_they_are_is_looked_at() -> None:
 
 def test_weights_that_are_not_finite_are_named() -> None:
     model = residual()
-    check_weights(GraphView(model))
+    greatest_weights(GraphView(model))
     weight = model.graph.initializer[-1]
     values = numpy_helper.to_array(weight).copy()
     values.reshape(-1)[-1] = np.inf
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     with pytest.raises(InputError, match=f"{weight.name}: expected finite weights, found NaN"):
-        check_weights(GraphView(model))
+        greatest_weights(GraphView(model))
 
 
 def test_a_clip_without_end_is_no_broken_weight() -> None:
     made = GraphMaker()
     least, most = (made.constant("end", np.array(end, np.float32)) for end in (0, np.inf))
     made.node("Clip", ["stem", least, most], "a")
-    check_weights(GraphView(made.close("a", 8)))
+    greatest_weights(GraphView(made.close("a", 8)))
 
 
 def test_activations_that_overflow_are_named() -> None:
@@ -124,7 +124,7 @@ def test_activations_that_overflow_are_named() -> None:
     much = made.constant("much", np.array(3e38, np.float32))
     made.node("Mul", ["first", much], "second")
     model = made.close("second", 8)
-    check_weights(GraphView(model))
+    greatest_weights(GraphView(model))
     tensors = float_activations(GraphView(model))
     with pytest.raises(InputError, match="calibration: second: expected finite values"):
         collect_ranges(model.SerializeToString(), tensors, [some_faces()])

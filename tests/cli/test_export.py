@@ -78,6 +78,8 @@ WRONG = {
     "calibrator of fp16": (["--precision", "fp16", "--calibrator", "mse"], "only int8"),
     "calibrator": (["--calibrator", "loud"], "min-max, percentile, mse, entropy, auto"),
     "calibrator without faces": (["--calibrator", "mse"], "--calibration DATA"),
+    "two ranges": (["--ranges", "a.json", "--calibration", "synthetic"], "one of the two"),
+    "no ranges": (["--ranges", "a.json"], "a.json"),
     "repair": (["--repair", "glue"], "equalisation, rounding, bias-correction"),
     "drop without faces": (["--max-drop", "0.5"], "--evaluation DATA"),
     "drop": (["--evaluation", "synthetic:8", "--max-drop", "-1"], "0 to 100 points"),
@@ -144,3 +146,29 @@ def test_drawn_faces_may_set_the_ranges_when_asked(
     done = edgefer("export", "--calibration", "synthetic:16", "--allow-drawn")
     assert done.status == 0
     assert "16 drawn faces of synthetic" in done.out
+
+
+def test_ranges_of_a_file_and_of_its_faces_are_the_same(edgefer, tmp_path: Path) -> None:
+    ranges, first, second = tmp_path / "r.json", tmp_path / "a.edgefer", tmp_path / "b.edgefer"
+    drawn = ("--calibrator", "mse", "--allow-drawn")
+    assert edgefer("calibrate", "fer-lite", "--data", "synthetic", *drawn, "--output", ranges).status == 0
+    assert edgefer("export", "--ranges", ranges, "--output", first).status == 0
+    assert edgefer("export", "--calibration", "synthetic", *drawn, "--output", second).status == 0
+    assert read_bundle(first).id == read_bundle(second).id
+
+
+def test_the_gate_measures_or_stops(edgefer, tmp_path: Path) -> None:
+    path = tmp_path / "a.edgefer"
+    measured = ("--evaluation", "synthetic:64", "--output", path)
+    done = edgefer("export", *measured, "--max-drop", "100", "--max-confidence-shift", "1")
+    assert done.status == 0, done.err
+    assert "accuracy gpu.onnx" in done.out
+    accuracy = read_bundle(path).manifest.accuracy
+    assert accuracy is not None
+    assert accuracy["data"]["faces"] == 64
+    path.unlink()
+    stopped = edgefer("export", *measured, "--precision", "fp16", "--max-confidence-shift", "0")
+    assert stopped.status == 1
+    assert "mean confidence shift" in stopped.out
+    assert "--precision fp32" in stopped.err
+    assert not path.exists()

@@ -59,7 +59,9 @@ def test_what_was_tried_is_that_of_the_worse_flavour(graph: SourceGraph, faces: 
 
 def test_of_equals_the_simpler_one_wins(graph: SourceGraph, faces: FaceSet) -> None:
     table = ranges.calibrate(graph, faces)
-    tables = dict.fromkeys(Calibrator.AUTO.alternatives, table)
+    tables = {
+        each: ranges.replace(table, calibrator=str(each)) for each in Calibrator.AUTO.alternatives
+    }
     assert least_harm(graph, tables, faces).calibrator == "min-max"
     far = {name: Range(each.low * 50, each.high * 50) for name, each in table.ranges.items()}
     worse = ranges.replace(table, ranges=far, calibrator="worse")

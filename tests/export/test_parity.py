@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from edgefer.errors import CheckFailed
-from edgefer.export.parity import GOLDEN_FACES, compare, golden_faces, require_parity
+from edgefer.export.parity import (
+    GOLDEN_FACES,
+    compare,
+    golden_faces,
+    require_agreement,
+    require_parity,
+)
 
 ONE = np.array([[0.7, 0.3], [0.2, 0.8]], np.float32)
 
@@ -34,3 +40,15 @@ def test_golden_faces_are_the_same_every_time() -> None:
     faces = golden_faces(48)
     assert faces.shape == (GOLDEN_FACES, 48, 48, 3)
     np.testing.assert_array_equal(faces, golden_faces(48))
+
+
+def test_winners_have_to_agree_where_they_are_clear() -> None:
+    expected = np.array([[0.5, 0.45, 0.05]] * 6 + [[0.6, 0.3, 0.1]] * 4, np.float32)
+    require_agreement("it", expected, expected)
+    unclear = expected.copy()
+    unclear[:6] = [0.45, 0.5, 0.05]
+    require_agreement("it", unclear, expected)
+    unclear[8:] = [0.3, 0.6, 0.1]
+    with pytest.raises(CheckFailed, match="it: 50% of 4 drawn faces with a clear answer agree"):
+        require_agreement("it", unclear, expected)
+    require_agreement("it", unclear[:6], expected[:6])

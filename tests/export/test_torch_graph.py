@@ -156,6 +156,12 @@ def test_what_cannot_be_trained_is_refused() -> None:
         torch_graph.GraphModule(padded)
 
 
+def test_an_average_over_uneven_padding_is_refused() -> None:
+    given = {"kernel_shape": [3, 3], "pads": [0, 0, 1, 1]}
+    with pytest.raises(InputError, match="AveragePool: expected the same padding at both ends"):
+        operators.OPERATORS["AveragePool"](given, torch.zeros(1, 1, 4, 4))
+
+
 def test_a_graph_that_scales_its_pixels_otherwise_is_refused() -> None:
     model = residual()
     scaling = model.graph.node[2]
