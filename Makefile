@@ -8,7 +8,7 @@ SOURCES := $(wildcard edgefer/*.py edgefer/*/*.py edgefer/assets/*.* calibration
 BUNDLES := $(foreach precision,fp32 fp16 int8,build/bundles/fer-lite-$(precision).edgefer)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow test-jetpack6 check
+.PHONY: demo test results test-slow test-jetpack6 check
 
 # --- demo: export, run, compare -------------------------------------------------------------
 
@@ -32,6 +32,10 @@ test: check
 # Every network is trained on a handful of real faces, exported and compared: half an hour.
 test-slow: .venv/test.stamp
 	$(BIN)/python -m pytest -m slow --durations=0 -rs
+
+# What each way to INT8 does to the default network: a quarter of an hour, most of it training.
+results: .venv/test.stamp
+	$(BIN)/python docs/make_results.py $(FACES)
 
 test-jetpack6: $(JETPACK6)/test.stamp $(BUNDLES)
 	EDGEFER_TEST_BUNDLES=$(CURDIR)/build/bundles $(JETPACK6)/bin/python -m pytest tests/runtime

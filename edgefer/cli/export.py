@@ -23,10 +23,9 @@ from edgefer.cli.quantisation import (
     RangesOption,
     RepairOption,
     SpecOption,
-    apart,
+    read_both,
     read_calibration,
     read_repairs,
-    read_setting_faces,
     read_spec_file,
     read_table,
 )
@@ -92,7 +91,6 @@ def export(
       edgefer export mine.onnx --spec mine.toml --calibration folder:faces
     """
     from edgefer.data.broken import Broken
-    from edgefer.data.source import read_data
     from edgefer.export.pipeline import export_bundle
     from edgefer.export.quantise import Int8Options
     from edgefer.export.source import find_source
@@ -102,24 +100,18 @@ def export(
     wanted = Precision.parse(precision)
     _check_options(wanted, calibration, table, calibrator, calibration_faces, repair)
     limits = _read_limits(max_drop, metric, max_confidence_shift, evaluation)
-    search = max_drop is not None or max_confidence_shift is not None
     ranges = read_calibration(calibrator, calibration_faces)
-    options = Int8Options(ranges, read_repairs(repair), search)
-    choices, described = read_choices(size, without, scale_order), read_spec_file(spec)
+    limited = (max_drop, max_confidence_shift) != (None, None)
+    options = Int8Options(ranges, read_repairs(repair), search=limited)
     if output is not None:
         check_writable(output)
     started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress, _losses_shown(json):
-        setting = judging = None
-        if evaluation:
-            judging = read_data(evaluation, "valid", broken, progress)
-        if calibration:
-            setting = read_setting_faces(calibration, ranges, broken, progress)
-            setting = apart(setting, judging, broken) if judging else setting
+        setting, judging = read_both(calibration, evaluation, ranges, broken, progress)
         progress("network", 0, 0)
-        source = find_source(network, weights, choices, described)
-        if table is not None:
-            source = replace(source, table=read_table(table))
+        choices = read_choices(size, without, scale_order)
+        source = find_source(network, weights, choices, read_spec_file(spec))
+        source = source if table is None else replace(source, table=read_table(table))
         bundle = export_bundle(
             source,
             wanted,
@@ -132,14 +124,10 @@ def export(
         )
         path = output or Path(f"{source.graph.network}-{wanted}.edgefer")
         bundle.write(path)
-        progress("latency", 0, 0)
         speed = read_speed(bundle, source.graph.data)
     note_left_out(broken)
     made = Exported(bundle, path, time.perf_counter() - started, speed)
-    if json:
-        print_json({**made.document(), "left_out": broken.left_out})
-    else:
-        show_exported(made)
+    print_json({**made.document(), "left_out": broken.left_out}) if json else show_exported(made)
 
 
 def _check_options(

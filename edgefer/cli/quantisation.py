@@ -107,13 +107,26 @@ def read_setting_faces(
     return faces
 
 
-def apart(setting: FaceSet, judging: FaceSet, broken: Broken) -> FaceSet:
-    """`setting` without the faces of `judging`, where what is broken is to be skipped."""
-    from edgefer.data.faces import without_duplicates
+def read_both(
+    calibration: str | None,
+    evaluation: str | None,
+    options: CalibrationOptions,
+    broken: Broken,
+    progress: Progress,
+) -> tuple[FaceSet | None, FaceSet | None]:
+    """The faces that are to set ranges and those of the gate, where they are named.
 
-    if not broken.skip:
-        return setting
-    kept, dropped = without_duplicates(setting, judging)
-    if dropped:
-        note(f"{dropped} faces of {setting.name} are left out: {judging.name} has them too")
-    return kept
+    Faces in both are left out of the first where what is broken is to be skipped.
+    """
+    from edgefer.data.faces import without_duplicates
+    from edgefer.data.source import read_data
+
+    judging = read_data(evaluation, "valid", broken, progress) if evaluation else None
+    if calibration is None:
+        return None, judging
+    setting = read_setting_faces(calibration, options, broken, progress)
+    if judging is not None and broken.skip:
+        setting, dropped = without_duplicates(setting, judging)
+        if dropped:
+            note(f"{dropped} faces of {setting.name} are left out: {judging.name} has them too")
+    return setting, judging

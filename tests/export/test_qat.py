@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from edgefer.calibration.table import CalibrationTable
+from edgefer.data.drawn import drawn_faces
 from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError
 from edgefer.export.answers import answers, probabilities
@@ -24,6 +25,7 @@ from edgefer.training.options import TrainingOptions
 from edgefer.training.recipes import RECIPES, quantised_recipe
 from edgefer.training.variation import PRESETS, Preset
 from edgefer.zoo.registry import NETWORKS, Network, PixelScale
+from tests.export.conftest import Exported
 from tests.export.graphs import LABELS, residual
 from tests.training.tiny import noise_faces
 
@@ -205,6 +207,19 @@ def test_loss_is_least_where_labels_and_teacher_meet(
 def test_ranges_of_another_graph_are_refused(graph: SourceGraph, table: CalibrationTable) -> None:
     with pytest.raises(InputError, match="test: the ranges are another graph's; calibrate"):
         trainer(graph, replace(table, graph="0" * 64))
+
+
+def test_every_network_takes_a_step(exported: Exported) -> None:
+    graph = exported.source.graph
+    faces = drawn_faces(4, seed=1).relabelled(graph.labels)
+    options = replace(SHORT, epochs=1, batch=2, learning_rate=1e-4)
+    made = qat.QuantisedTrainer(graph, calibrate(graph, faces), faces, options)
+    (epoch,) = made
+    assert np.isfinite(epoch.loss)
+    before = onnx.load_model_from_string(graph.data).graph.initializer
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in before}
+    after = weights(made)
+    assert [name for name in after if np.array_equal(after[name], stored[name])] == []
 
 
 @pytest.mark.parametrize("network", RECIPES)

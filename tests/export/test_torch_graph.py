@@ -12,10 +12,12 @@ from onnx import TensorProto, helper
 from edgefer.errors import InputError
 from edgefer.export.answers import answers
 from edgefer.export.parity import golden_faces
+from edgefer.zoo.registry import find_network
 from tests.export.conftest import Exported
 from tests.export.graphs import GraphMaker, residual
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+PixelInput = pytest.importorskip("edgefer.zoo.contract").PixelInput
 torch_graph = pytest.importorskip("edgefer.export.torch_graph")
 operators = pytest.importorskip("edgefer.export.torch_operators")
 
@@ -56,11 +58,7 @@ def test_what_the_pixel_input_gives_can_be_fed_in_its_place(exported: Exported) 
     module = torch_graph.GraphModule(model, trainable=False)
     assert list(module.parameters()) == list(module.state_dict()) == []
     pixels = torch.from_numpy(golden_faces(graph.size)[:2])
-    (scaling,) = (node for node in model.graph.node if module.entry in node.output)
-    weights = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
-    weight, bias = (torch.tensor(weights[name]) for name in scaling.input[1:])
-    planes = pixels.float().permute(0, 3, 1, 2)
-    normalised = torch.nn.functional.conv2d(planes, weight, bias)
+    normalised = PixelInput(find_network(graph.network).scale)(pixels)
     whole, behind = module(pixels), module.behind_entry(normalised)
     for name, found in whole.items():
         assert torch.allclose(behind[name], found, atol=1e-5)

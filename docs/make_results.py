@@ -24,8 +24,8 @@ from edgefer.manifest import Flavour
 from edgefer.paired import pair
 from edgefer.runtime.session import load
 
-ROOT = Path(__file__).parents[2]
-RECORD = Path(__file__).with_name("fer-lite-int8-ways.json")
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "benchmarks" / "results" / "fer-lite-int8-ways.json"
 PAGE = ROOT / "docs" / "results.md"
 # A limit that the ranges alone do not keep, so that there is something to search for.
 MIXED = ("--calibrator", "min-max", "--max-drop", "0", "--max-confidence-shift", "0.0005")
