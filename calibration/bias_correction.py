@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.calibration.fetch import fetch, within
 from edgefer.calibration.grid import along, channel_axis, layer_bias, round_weights, weight_scales
 from edgefer.calibration.layers import is_plain, patches, to_rows
-from edgefer.calibration.observe import observe, within
 from edgefer.calibration.table import Range
 from edgefer.calibration.view import GraphView
 
@@ -76,13 +76,12 @@ def _means(
     """The mean over the faces of each tensor, and of it within its range: float64 [1, ...]."""
     sums: dict[str, tuple[Doubles, Doubles]] = {}
     faces = 0
-    for found in observe(model, sorted(tensors), batches):
+    for found in fetch(model, sorted(tensors), batches):
         for name, values in found.items():
             exact, inexact = sums.get(name, (0, 0))
             sums[name] = (
                 exact + values.sum(axis=0, dtype=np.float64, keepdims=True),
-                inexact
-                + within(values, ranges[name]).sum(axis=0, dtype=np.float64, keepdims=True),
+                inexact + within(values, ranges[name]).sum(axis=0, dtype=np.float64, keepdims=True),
             )
         faces += len(values)
     return {name: (exact / faces, inexact / faces) for name, (exact, inexact) in sums.items()}

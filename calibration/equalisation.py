@@ -1,18 +1,25 @@
-"""Cross-layer equalisation: moves the scales of channels from one layer into the next.
+"""Equalisation between layers: moves the scales of channels from one layer into the next.
 
 Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019,
 section 4.1. What lies between the two layers passes positive scales on, so that the network's
 answers stay as they are, while no channel has most of a tensor's range to itself.
+
+The paper weighs the weights of both layers against each other. Ours have a step for each result, so
+that the first layer's do not matter: where faces are at hand, what goes from one layer to the next
+is weighed against the second layer's weights (Xiao et al., SmoothQuant, ICML 2023).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.calibration.fetch import fetch
 from edgefer.calibration.grid import channel_axis
 from edgefer.calibration.layers import from_rows, is_plain, to_rows
 from edgefer.calibration.view import WEIGHTED, GraphView
@@ -22,32 +29,56 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 Doubles = NDArray[np.float64]
+Reaches = Mapping[str, Doubles]
 
+NOT_SEEN: Reaches = MappingProxyType({})
 # f(scale * x) = scale * f(x) for each channel and any scale above 0.
 _PASS_ON = ("Relu", "LeakyRelu", "PRelu", "MaxPool", "AveragePool")
 _POOL_ALL = ("GlobalAveragePool", "GlobalMaxPool")
 # What may stand behind the pool of a whole face: one number for each channel is left to them.
 _POOLED = (*_POOL_ALL, "ReduceMean", "Flatten", "Reshape", "Squeeze")
+# How much of what goes between two layers is moved into the second one's weights. Measured on two
+# trained networks: 0.75 loses less than 0.5 and 1, and than the weights of both at 0.5.
+_MOVED_OF_SEEN = 0.75
+_MOVED_OF_WEIGHTS = 0.5  # the paper's
+_LEAST_SEEN = 1e-4  # of the greatest channel
 _ROUNDS = 100
 _SETTLED = 1e-3  # of the logarithm of a scale
 
 
-def equalise(model: ModelProto) -> ModelProto:
+def equalise(model: ModelProto, reaches: Reaches = NOT_SEEN) -> ModelProto:
     """A copy of `model`, tidy and FP32, with other weights and biases and the same answers.
 
-    Made equal are the ranges of the weights on both sides of each channel, as in the paper. A layer
-    is left alone that scales the pixels, or shares its weights or bias with another.
+    `reaches` is what `find_reaches` gives; without it the weights of both layers are weighed. A
+    layer is left alone that scales the pixels, or shares its weights or bias with another.
     """
     made = require("onnx", "export").ModelProto()
     made.CopyFrom(model)
     stored = {tensor.name: tensor for tensor in made.graph.initializer}
-    pairs = _pairs(GraphView(made))
+    pairs = _pairs(GraphView(made), reaches)
     for _ in range(_ROUNDS):
-        if max((_equalise(*pair) for pair in pairs), default=0.0) < _SETTLED:
+        moved = [pair.equalise() for pair in pairs]
+        if max(moved, default=0.0) < _SETTLED:
             break
-    for layer in {id(layer): layer for pair in pairs for layer in pair}.values():
-        layer.store(stored)
+    for pair in pairs:
+        pair.first.store(stored)
+        pair.second.store(stored)
     return made
+
+
+def find_reaches(model: ModelProto, batches: Iterable[NDArray[np.uint8]]) -> Reaches:
+    """The greatest absolute value of each channel between two layers: float64 [channels] by tensor.
+
+    `batches` are the faces, uint8 [n, size, size, 3], RGB.
+    """
+    tensors = [str(pair.second.node.input[0]) for pair in _pairs(GraphView(model), NOT_SEEN)]
+    found: dict[str, Doubles] = {}
+    for seen in fetch(model, tensors, batches):
+        for name, values in seen.items():
+            others = tuple(axis for axis in range(values.ndim) if axis != 1)
+            reach = np.abs(values).max(axis=others).astype(np.float64)
+            found[name] = np.maximum(found.get(name, 0), reach)
+    return found
 
 
 class _Layer:
@@ -92,33 +123,57 @@ def _has_bias(node: NodeProto) -> bool:
     return len(node.input) > 2 and bool(node.input[2])
 
 
-def _equalise(first: _Layer, second: _Layer) -> float:
-    """Scale the channels between two layers; the greatest logarithm of the scales.
+class _Pair:
+    """Two layers with nothing between them but what passes scales on.
 
-    A channel with no weights but 0 on one of the sides keeps its scale.
+    `seen` is the reach of what goes between them: float64 [channels].
     """
-    gives = np.abs(first.weights).max(axis=(2, 3)).ravel()
-    takes = np.abs(second.weights).max(axis=(1, 3)).ravel()
-    alive = (gives > 0) & (takes > 0)
-    scales = np.ones_like(gives)
-    scales[alive] = np.sqrt(gives[alive] / takes[alive])
-    groups = len(first.weights)
-    first.weights = first.weights / scales.reshape(groups, -1, 1, 1)
-    if first.bias is not None:
-        first.bias = first.bias / scales.reshape(first.bias.shape)
-    second.weights = second.weights * scales.reshape(len(second.weights), 1, -1, 1)
-    return float(np.abs(np.log(scales)).max())
+
+    def __init__(self, first: _Layer, second: _Layer, seen: Doubles | None) -> None:
+        self.first, self.second = first, second
+        # a channel that was hardly seen may be great in other faces
+        self.seen = None if seen is None else seen.clip((seen > 0) * seen.max() * _LEAST_SEEN)
+
+    def equalise(self) -> float:
+        """Scale the channels between the two; the greatest logarithm of the scales.
+
+        A channel without weights but 0 on one of the sides, or never seen, keeps its scale.
+        """
+        weights = np.abs(self.first.weights).max(axis=(2, 3)).ravel()
+        takes = np.abs(self.second.weights).max(axis=(1, 3)).ravel()
+        moved, gives = _MOVED_OF_WEIGHTS, weights
+        if self.seen is not None:
+            moved, gives = _MOVED_OF_SEEN, self.seen
+        alive = (weights > 0) & (gives > 0) & (takes > 0)
+        if not alive.any():
+            return 0.0
+        logarithms = moved * np.log(gives[alive]) - (1 - moved) * np.log(takes[alive])
+        # around 1, so that the whole stays as great as it was: FP16 has to hold it
+        logarithms -= logarithms.mean()
+        scales = np.ones_like(takes)
+        scales[alive] = np.exp(logarithms)
+        self._scale(scales)
+        return float(np.abs(logarithms).max())
+
+    def _scale(self, scales: Doubles) -> None:
+        first, second = self.first, self.second
+        first.weights = first.weights / scales.reshape(len(first.weights), -1, 1, 1)
+        if first.bias is not None:
+            first.bias = first.bias / scales.reshape(first.bias.shape)
+        if self.seen is not None:
+            self.seen = self.seen / scales
+        second.weights = second.weights * scales.reshape(len(second.weights), 1, -1, 1)
 
 
-def _pairs(view: GraphView) -> list[tuple[_Layer, _Layer]]:
-    """Layers with nothing between them but what passes scales on, in the order of the graph."""
+def _pairs(view: GraphView, reaches: Reaches) -> list[_Pair]:
+    """In the order of the graph."""
     read = Counter(name for node in view.nodes for name in node.input)
     layers = {node.name: _Layer(view, node) for node in view.nodes if _is_its_own(view, node, read)}
     found = []
     for first in layers.values():
         second = layers.get(_next_layer(view, first.node))
         if second is not None and second.inputs == first.results:
-            found.append((first, second))
+            found.append(_Pair(first, second, reaches.get(str(second.node.input[0]))))
     return found
 
 
@@ -155,7 +210,6 @@ def _pools_all(view: GraphView, node: NodeProto) -> bool:
     if node.op_type != "ReduceMean":
         return node.op_type in _POOL_ALL
     axes = node.input[1] if len(node.input) > 1 else ""
-    return axes in view.constants and {int(axis) % 4 for axis in view.values(axes).ravel()} == {
-        2,
-        3,
-    }
+    if axes not in view.constants:
+        return False
+    return {int(axis) % 4 for axis in view.values(axes).ravel()} == {2, 3}

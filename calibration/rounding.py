@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.calibration.fetch import fetch, within
 from edgefer.calibration.grid import (
     MOST,
     along,
@@ -23,7 +24,6 @@ from edgefer.calibration.grid import (
     weight_scales,
 )
 from edgefer.calibration.layers import from_rows, is_plain, patches, to_rows
-from edgefer.calibration.observe import observe, within
 from edgefer.calibration.table import Range
 from edgefer.calibration.view import GraphView
 
@@ -79,8 +79,7 @@ def _portions(view: GraphView, layers: Iterable[NodeProto]) -> Iterator[dict[str
     portion: dict[str, list[NodeProto]] = {}
     taken = 0
     for weight, nodes in readers.items():
-        groups, _, inputs = to_rows(nodes[0], np.empty(view.constants[weight], np.bool_)).shape
-        need = groups * inputs**2 * np.dtype(np.float32).itemsize
+        need = _no_moments(view, nodes[0]).nbytes
         if portion and taken + need > _MEMORY:
             yield portion
             portion, taken = {}, 0
@@ -88,6 +87,12 @@ def _portions(view: GraphView, layers: Iterable[NodeProto]) -> Iterator[dict[str
         taken += need
     if portion:
         yield portion
+
+
+def _no_moments(view: GraphView, node: NodeProto) -> Floats:
+    """Nothing summed up yet; takes memory only once it is written to."""
+    groups, _, inputs = to_rows(node, view.values(str(node.input[1]))).shape
+    return np.zeros((groups, inputs, inputs), np.float32)
 
 
 def _second_moments(
@@ -103,17 +108,15 @@ def _second_moments(
     def pick(places: int) -> NDArray[np.int64]:
         return random.permutation(places)[:_PLACES]
 
-    moments: dict[str, Floats] = {}
+    moments = {weight: _no_moments(view, nodes[0]) for weight, nodes in readers.items()}
     tensors = {str(node.input[0]) for nodes in readers.values() for node in nodes}
-    for found in observe(model, sorted(tensors), batches):
+    for found in fetch(model, sorted(tensors), batches):
         for weight, nodes in readers.items():
             for node in nodes:
                 name = str(node.input[0])
-                seen = within(
-                    patches(node, view.constants[weight][2:], found[name], pick), ranges[name]
-                )
-                products = np.stack([group.T @ group for group in seen])
-                moments[weight] = moments.get(weight, 0) + products
+                seen = patches(node, view.constants[weight][2:], found[name], pick)
+                for moment, inputs in zip(moments[weight], within(seen, ranges[name])):
+                    moment += inputs.T @ inputs
     return moments
 
 

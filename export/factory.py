@@ -92,7 +92,8 @@ def _make(what: str) -> Module:
         found = ", ".join(sorted(map(str, others)))
         msg = f"{what}: expected a network in float32, found {found}; call its float()"
         raise InputError(msg)
-    return module.cpu()
+    made: Module = module.cpu()
+    return made
 
 
 def _load(module: Module, weights: str) -> dict[str, Any]:

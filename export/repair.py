@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.calibration.bias_correction import correct_bias
-from edgefer.calibration.equalisation import equalise
+from edgefer.calibration.equalisation import NOT_SEEN, equalise, find_reaches
 from edgefer.calibration.placement import place
 from edgefer.calibration.repairs import Repair, Repairs
 from edgefer.calibration.rounding import round_for_results
@@ -27,18 +27,25 @@ from edgefer.progress import Progress, silent
 _BATCH = 8  # of 224 pixels, through a ResNet-50: 0.5 GB of activations
 
 
-def equalised(graph: SourceGraph) -> SourceGraph:
-    """`graph` with the ranges of its weights equalised between layers; ranges are to be found anew.
+def equalised(
+    graph: SourceGraph, faces: FaceSet | None = None, progress: Progress = silent
+) -> SourceGraph:
+    """`graph` with its channels equalised between layers; its ranges have to be found anew.
 
-    Raises CheckFailed where its answers to drawn faces are not those that they were.
+    With `faces` what they make of it decides, else its weights. Raises CheckFailed where its
+    answers to drawn faces are not those that they were.
     """
     onnx = require("onnx", "export")
-    data = equalise(onnx.load_model_from_string(graph.data)).SerializeToString()
-    faces = golden_faces(graph.size)
+    model = onnx.load_model_from_string(graph.data)
+    reaches = NOT_SEEN
+    if faces is not None:
+        reaches = find_reaches(model, _batches(faces, graph.size, Repair.EQUALISATION, progress))
+    data = equalise(model, reaches).SerializeToString()
+    drawn = golden_faces(graph.size)
     checks = compare_outputs(
         "equalised graph against its source",
-        answers(data, faces),
-        answers(graph.data, faces),
+        answers(data, drawn),
+        answers(graph.data, drawn),
         LIMITS[Precision.FP32],
     )
     require_parity(checks)
@@ -65,11 +72,7 @@ def repair(
         raise InputError(msg)
 
     def batches(phase: Repair) -> Iterator[NDArray[np.uint8]]:
-        done = 0
-        for pixels, _ in faces.batches(graph.size, _BATCH):
-            yield pixels
-            done += len(pixels)
-            progress(str(phase), done, len(faces))
+        return _batches(faces, graph.size, phase, progress)
 
     model = require("onnx", "export").load_model_from_string(graph.data)
     view = GraphView(model)
@@ -82,3 +85,13 @@ def repair(
         faces_again = batches(Repair.BIAS_CORRECTION)
         bias = correct_bias(model, layers, table.ranges, integers, faces_again)
     return Repairs(bias, integers)
+
+
+def _batches(
+    faces: FaceSet, size: int, phase: Repair, progress: Progress
+) -> Iterator[NDArray[np.uint8]]:
+    done = 0
+    for pixels, _ in faces.batches(size, _BATCH):
+        yield pixels
+        done += len(pixels)
+        progress(str(phase), done, len(faces))

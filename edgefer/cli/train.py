@@ -37,7 +37,8 @@ def train(
         typer.Option(metavar="FILE", help="Start from these; what is not in them is random."),
     ] = None,
     qat: Annotated[
-        bool, typer.Option("--qat", help="Train weights on in INT8, for few epochs, at a low rate.")
+        bool,
+        typer.Option("--qat", help="Train on in INT8: 2 epochs, at a hundredth of the rate."),
     ] = False,
     calibrator: CalibratorOption = None,
     size: SizeOption = None,

@@ -83,7 +83,7 @@ def quantised_recipe(network: str) -> TrainingOptions:
     own = recipe(network)
     return replace(
         own,
-        epochs=3,
+        epochs=2,
         learning_rate=own.learning_rate / 100,
         schedule=Schedule.COSINE,
         lowest=0.0,

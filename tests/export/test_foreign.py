@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from edgefer.accuracy import score
+from edgefer.bundle import Bundle, read_bundle
 from edgefer.data.drawn import drawn_faces
 from edgefer.data.source import read_data
 from edgefer.errors import InputError
@@ -22,6 +25,7 @@ from edgefer.export.source import find_source
 from edgefer.export.spec import AnswerKind, Colour, Layout, parse_spec
 from edgefer.files import sha256
 from edgefer.manifest import Flavour, Precision
+from edgefer.runtime.session import load
 from tests.export.foreign_graphs import LABELS, SIZE, Form, by_hand, classifier
 
 FACES = drawn_faces(5, seed=11, size=SIZE).pixels(SIZE)
@@ -70,11 +74,11 @@ def test_answers_are_those_of_the_bare_network(
     assert first.op_type == "Cast", "TensorRT reads uint8 with nothing else"
 
 
-@pytest.mark.parametrize("flat", ["Reshape", "Reshape -1", "Squeeze", "Squeeze all", "Flatten"])
-@pytest.mark.parametrize("batch", [1, "N"])
+FLATS = [(flat, n) for flat in ("Reshape", "Reshape -1", "Squeeze", "Flatten") for n in (1, "N")]
+
+
+@pytest.mark.parametrize(("flat", "batch"), [*FLATS, ("Squeeze all", 1)])
 def test_one_face_at_a_time_becomes_several(flat: str, batch: int | str, tmp_path: Path) -> None:
-    if (flat, batch) == ("Squeeze all", "N"):
-        pytest.skip("such a graph takes no batch of one")
     check(Form(flat=flat, batch=batch), Colour.RGB, tmp_path)
 
 
@@ -151,124 +155,55 @@ def test_a_file_gives_a_name(stem: str, name: str) -> None:
     assert network_name(stem) == name
 
 
-def refused(model: onnx.ModelProto, form: Form, folder: Path, **others: object) -> str:
-    path = folder / "m.onnx"
-    path.write_bytes(model.SerializeToString())
-    with pytest.raises(InputError) as caught:
-        graph_from_foreign(path, form.spec(Colour.RGB, **others))
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("kind", AnswerKind)
-def test_a_spec_that_is_wrong_about_softmax_is_refused(kind: AnswerKind, tmp_path: Path) -> None:
-    form = Form(answers=kind)
-    (other,) = set(AnswerKind) - {kind}
-    message = refused(classifier(form), replace(form, answers=other), tmp_path)
-    assert "softmax is " in message
-    assert "change the spec" in message
-
-
-def test_a_spec_for_another_input_is_refused(tmp_path: Path) -> None:
-    form = Form()
-    assert "found [?, 3, 24, 24]" in refused(classifier(form), form, tmp_path, size=48)
-    assert "input of nhwc" in refused(classifier(form), replace(form, layout=Layout.NHWC), tmp_path)
-    assert "colour: expected" in refused(classifier(replace(form, channels=1)), form, tmp_path)
-    message = refused(classifier(form), form, tmp_path, output="nothing")
-    assert "output: expected one of" in message
-
-
-def test_other_numbers_of_labels_are_refused(tmp_path: Path) -> None:
-    form = Form()
-    path = tmp_path / "m.onnx"
-    path.write_bytes(classifier(form).SerializeToString())
-    with pytest.raises(InputError, match="labels: expected finite numbers for each of 3"):
-        graph_from_foreign(path, replace(form.spec(Colour.RGB), labels=LABELS[:3]))
-
-
-def broken(change: str) -> onnx.ModelProto:
-    model = classifier(Form(batch=1 if change == "token" else "N"))
-    graph = model.graph
-    about = helper.make_tensor_value_info
-    if change == "two inputs":
-        graph.input.append(about("x", TensorProto.FLOAT, [1]))
-    elif change == "eight at a time":
-        graph.input[0].type.tensor_type.shape.dim[0].dim_value = 8
-        graph.output[0].type.tensor_type.shape.dim[0].dim_value = 8
-    elif change == "opset":
-        model.opset_import[0].version = 21
-    elif change == "custom":
-        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-        graph.node[1].domain = "com.microsoft"
-        graph.node[1].op_type = "Gelu"
-    elif change == "half":
-        halved(graph)
-    elif change == "leak":
-        behind_pool(graph, "ReduceMax", axes=[0], keepdims=1)
-        graph.node.insert(5, helper.make_node("Add", ["t3", "new"], ["both"]))
-        graph.node[6].input[0] = "both"
-    elif change == "token":
-        token = numpy_helper.from_array(np.ones((1, 8, 1, 1), np.float32), "token")
-        graph.initializer.append(token)
-        behind_pool(graph, "Concat", "token", axis=2)
-        graph.node.insert(5, helper.make_node("GlobalAveragePool", ["new"], ["both"]))
-        graph.node[6].input[0] = "both"
-    return model
-
-
-def behind_pool(graph: onnx.GraphProto, kind: str, *inputs: str, **attributes: object) -> None:
-    """A node between the pool and what reads it."""
-    assert [node.op_type for node in graph.node][3:5] == ["GlobalAveragePool", "Sub"]
-    graph.node.insert(4, helper.make_node(kind, ["t3", *inputs], ["new"], **attributes))
-
-
-def halved(graph: onnx.GraphProto) -> None:
-    """The first addition of a constant, computed in FP16."""
-    add = next(node for node in graph.node if node.op_type == "Add")
-    tensor = next(tensor for tensor in graph.initializer if tensor.name == add.input[1])
-    values = numpy_helper.to_array(tensor).astype(np.float16)
-    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    index = list(graph.node).index(add)
-    cast = helper.make_node("Cast", [add.input[0]], ["half"], to=TensorProto.FLOAT16)
-    back = helper.make_node("Cast", ["sum"], [add.output[0]], to=TensorProto.FLOAT)
-    add.input[0], add.output[0] = "half", "sum"
-    graph.node.insert(index, cast)
-    graph.node.insert(index + 2, back)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("two inputs", "expected one input, for faces, found input, x"),
-        ("eight at a time", "found float [8, 3, 24, 24]"),
-        ("opset", "opset 21; expected at most 19"),
-        ("custom", "found Gelu of com.microsoft"),
-        ("half", "found a Cast to other floats"),
-        ("leak", "(a probability differs by "),
-        ("token", "'concat_"),
-    ],
-)
-def test_what_cannot_be_wrapped_is_refused(change: str, message: str, tmp_path: Path) -> None:
-    assert message in refused(broken(change), Form(), tmp_path)
-
-
-def test_a_network_of_another_field_is_refused(shared: Path) -> None:
-    with pytest.raises(InputError, match=r"yunet_s_320_320\.onnx: "):
-        graph_from_foreign(shared / "models/yunet_s_320_320.onnx", parse_spec(MINI, "s"))
-
-
-def test_int8_of_a_wrapped_network(tmp_path: Path) -> None:
-    form = Form(layout=Layout.NHWC, batch=1, within=[("Sub", 127.5), ("Div", 64.0)])
-    path = tmp_path / "m.onnx"
+@pytest.fixture(scope="module")
+def in_int8(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Of a network in NHWC that was made for one face, scales by itself and gives logits."""
+    form = Form(layout=Layout.NHWC, batch=1, within=(("Sub", 127.5), ("Div", 64.0)))
+    path = tmp_path_factory.mktemp("foreign") / "m.onnx"
     path.write_bytes(classifier(form).SerializeToString())
     source = find_source(str(path), None, spec=form.spec(Colour.RGB, scale=(1.0,), offset=(0.0,)))
-    bundle = export_bundle(source, Precision.INT8, drawn_faces(24), allow_drawn=True)
-    assert all(check.holds for check in bundle.manifest.parity)
-    assert {name for flavour in Flavour for name in _kinds(bundle.graph(flavour))} >= {
-        "QuantizeLinear",
-        "DequantizeLinear",
-    }
+    return export_bundle(source, Precision.INT8, drawn_faces(24), allow_drawn=True)
+
+
+def test_a_wrapped_network_goes_into_int8(in_int8: Bundle, tmp_path: Path) -> None:
+    assert all(check.holds for check in in_int8.manifest.parity)
+    for flavour in Flavour:
+        assert {"QuantizeLinear", "DequantizeLinear"} <= _kinds(in_int8.graph(flavour))
+    in_int8.write(tmp_path / "m.edgefer")
+    with load(tmp_path / "m.edgefer") as session:
+        np.testing.assert_allclose(session.run(FACES).sum(axis=1), 1, atol=1e-3)
+
+
+def test_the_command_exports_it_without_torch(tmp_path: Path) -> None:
+    form = Form(channels=1, batch=1)
+    (tmp_path / "m.onnx").write_bytes(classifier(form).SerializeToString())
+    (tmp_path / "m.toml").write_text(form.spec(Colour.GREY).to_toml())
+    arguments = "edgefer export m.onnx --spec m.toml --calibration synthetic:24 --allow-drawn"
+    script = (
+        "import sys; sys.modules['torch'] = sys.modules['modelopt'] = None\n"
+        f"sys.argv = {arguments.split()}\nfrom edgefer.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "XDG_CACHE_HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_bundle(tmp_path / "m-int8.edgefer").manifest.labels == LABELS
+
+
+def test_tensorrt_builds_a_wrapped_network(in_int8: Bundle) -> None:
+    pytest.importorskip("tensorrt_rtx_bindings", reason="the rtx extra is not installed")
+    from tests.export.test_tensorrt_rtx import engine_bytes
+
+    assert engine_bytes(in_int8, "SM86") > 10_000
 
 
 def _kinds(graph: bytes) -> set[str]:

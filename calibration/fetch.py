@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 
-def observe(
+def fetch(
     model: ModelProto, tensors: Sequence[str], batches: Iterable[NDArray[np.uint8]]
 ) -> Iterator[dict[str, Floats]]:
     """The values of `tensors` (FP32) for each batch of faces (uint8 [n, size, size, 3], RGB)."""
+    if not tensors:  # ONNX Runtime would give all there are
+        return
     onnx = require("onnx", "export")
     ort = require("onnxruntime", "cpu")
     seen = onnx.ModelProto()
@@ -31,8 +33,6 @@ def observe(
     )
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    # what rounds is to stay where it stands
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
     session = ort.InferenceSession(
         seen.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
