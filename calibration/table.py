@@ -41,9 +41,9 @@ class CalibrationTable:
 
     `data`, `faces` and `data_sha256` name the faces, `classes` says how many of them bear each
     label; `drawn` says that they are drawings. `beyond_fp16` are the tensors, weights among them,
-    that came near what FP16 holds, with the greatest absolute value of each. `percentile` is None but for the
-    calibrator of that name. `tried` is what auto chose from: by the calibrator, the mean KL
-    divergence from FP32, in nats, of the flavour that is further off.
+    that came near what FP16 holds, with the greatest absolute value of each. `percentile` is None
+    but for the calibrator of that name. `tried` is what auto chose from: by the calibrator, the
+    mean KL divergence from FP32, in nats, of the flavour that is further off.
     """
 
     graph: str

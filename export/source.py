@@ -72,8 +72,10 @@ def _find_made(what: str, weights: str | None, choices: Choices, spec: Spec | No
     if not is_factory(what):
         msg = f"{what}: a spec is for MODEL.onnx or package.module:factory; leave out --spec"
         raise InputError(msg)
-    if spec is None or choices != UNCHANGED:
-        found = "none" if spec is None else choices
-        msg = f"{what}: expected --spec FILE, and no choices: they are the factory's, found {found}"
+    if spec is None:
+        msg = f"{what}: expected --spec FILE, which says what the network takes, found none"
+        raise InputError(msg)
+    if choices != UNCHANGED:
+        msg = f"{what}: its form is the factory's choice: expected none, found {choices}"
         raise InputError(msg)
     return Source(*graph_from_factory(what, weights, spec))

@@ -113,11 +113,11 @@ class Spec:
         Raises InputError where the spec is for another number of them.
         """
         grey = self.colour is Colour.GREY
-        fit = {1, channels}
-        if channels not in ({1, 3} if grey else {3}) or not {*map(len, self._affine)} <= fit:
-            numbers = " and ".join(str(len(each)) for each in self._affine)
-            found = f"{self.colour} with {numbers} numbers for scale and offset"
-            _refuse("colour", f"what fits {channels} channels, as the network has", found)
+        if channels not in ({1, 3} if grey else {3}):
+            _refuse("colour", f"what fits the network's channels, {channels}", str(self.colour))
+        if not {*map(len, self._affine)} <= {1, channels}:
+            numbers = max(map(len, self._affine))
+            _refuse("scale and offset", "one number each, for one channel", numbers)
         if grey:  # the luma of pixels that stay 0 to 255
             rows = PixelScale.grey(mean=0, std=1 / 255).weights * channels
         else:

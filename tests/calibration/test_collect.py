@@ -8,10 +8,10 @@ from onnx import numpy_helper
 
 from edgefer.calibration.calibrators import BINS
 from edgefer.calibration.collect import (
-    greatest_weights,
     collect_histograms,
     collect_ranges,
     float_activations,
+    greatest_weights,
 )
 from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError

@@ -151,9 +151,13 @@ def test_drawn_faces_may_set_the_ranges_when_asked(
 def test_ranges_of_a_file_and_of_its_faces_are_the_same(edgefer, tmp_path: Path) -> None:
     ranges, first, second = tmp_path / "r.json", tmp_path / "a.edgefer", tmp_path / "b.edgefer"
     drawn = ("--calibrator", "mse", "--allow-drawn")
-    assert edgefer("calibrate", "fer-lite", "--data", "synthetic", *drawn, "--output", ranges).status == 0
-    assert edgefer("export", "--ranges", ranges, "--output", first).status == 0
-    assert edgefer("export", "--calibration", "synthetic", *drawn, "--output", second).status == 0
+    for command in (
+        ("calibrate", "fer-lite", "--data", "synthetic", *drawn, "--output", ranges),
+        ("export", "--ranges", ranges, "--output", first),
+        ("export", "--calibration", "synthetic", *drawn, "--output", second),
+    ):
+        done = edgefer(*command)
+        assert done.status == 0, done.err
     assert read_bundle(first).id == read_bundle(second).id
 
 

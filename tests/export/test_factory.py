@@ -192,7 +192,7 @@ def test_what_goes_wrong_is_one_line(what: str, message: str) -> None:
 def test_factory_and_spec_belong_together() -> None:
     with pytest.raises(InputError, match="expected --spec FILE"):
         find_source("theirs.nets:make", None)
-    with pytest.raises(InputError, match="expected --spec FILE, and no choices"):
+    with pytest.raises(InputError, match="its form is the factory's choice"):
         find_source("theirs.nets:make", None, Choices(size=64), spec())
     with pytest.raises(InputError, match="leave out --spec"):
         find_source("fer-lite", None, spec=spec())

@@ -186,8 +186,14 @@ def test_grey_is_one_channel_or_three_alike() -> None:
     assert parse_spec(WHOLE.replace('"rgb"', '"grey"'), "s.toml").channels == 3
 
 
-@pytest.mark.parametrize("colour", ["rgb", "grey"])
-def test_other_numbers_of_channels_are_refused(colour: str) -> None:
+@pytest.mark.parametrize(
+    ("colour", "message"),
+    [
+        ("rgb", "colour: expected what fits the network's channels, 1, found 'rgb'"),
+        ("grey", "scale and offset: expected one number each, for one channel, found 3"),
+    ],
+)
+def test_other_numbers_of_channels_are_refused(colour: str, message: str) -> None:
     spec = parse_spec(WHOLE.replace('"rgb"', f'"{colour}"'), "s.toml")
-    with pytest.raises(InputError, match="colour: expected what fits 1 channel"):
+    with pytest.raises(InputError, match=message):
         spec.pixel_scale(1)
