@@ -28,6 +28,7 @@ _SUMS = "sums"  # not a number where one of the values is none: the ends pass ov
 _REDUCED = {_LEAST: "ReduceMin", _GREATEST: "ReduceMax", _SUMS: "ReduceSum"}
 # A Clip without end has an infinite one.
 _ENDLESS = ("Clip",)
+_DEAD = 1e-30  # an activation that never exceeds it has no distribution
 
 
 def float_activations(view: GraphView) -> list[str]:
@@ -99,7 +100,7 @@ def collect_histograms(
     counts = {name: np.zeros(BINS, np.int64) for name in ranges}
     for pixels in batches:
         for name, values in zip(ranges, session.run(list(ranges), {INPUT: pixels})):
-            if ranges[name].limit:
+            if ranges[name].limit > _DEAD:
                 counts[name] += counted(values, ranges[name].limit)
     return {name: Histogram(counts[name], ranges[name].limit) for name in ranges}
 

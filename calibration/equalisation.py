@@ -98,12 +98,12 @@ class _Layer:
     @property
     def results(self) -> int:
         """How many channels it makes."""
-        return self.weights.shape[0] * self.weights.shape[1]
+        return int(self.weights.shape[0] * self.weights.shape[1])
 
     @property
     def inputs(self) -> int:
         """How many channels it reads."""
-        return self.weights.shape[0] * self.weights.shape[2]
+        return int(self.weights.shape[0] * self.weights.shape[2])
 
     def store(self, stored: dict[str, TensorProto]) -> None:
         """Write weights and bias into the constants of their names, in FP32."""

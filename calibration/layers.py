@@ -19,7 +19,7 @@ from edgefer.imports import require
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-Floats = NDArray[np.float32]
+Reals = NDArray[Any]
 Pick = Callable[[int], NDArray[np.int64]]
 
 
@@ -40,7 +40,7 @@ def groups_of(node: NodeProto) -> int:
     return int(attributes(node).get("group", 1))
 
 
-def to_rows(node: NodeProto, weight: NDArray[Any]) -> NDArray[Any]:
+def to_rows(node: NodeProto, weight: Reals) -> Reals:
     """The weight of `node` as [groups, results of a group, inputs of a result]."""
     if node.op_type == "Conv":
         groups = groups_of(node)
@@ -48,7 +48,7 @@ def to_rows(node: NodeProto, weight: NDArray[Any]) -> NDArray[Any]:
     return (weight.T if channel_axis(node) else weight)[None]
 
 
-def from_rows(node: NodeProto, rows: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+def from_rows(node: NodeProto, rows: Reals, shape: Sequence[int]) -> Reals:
     """`to_rows` undone, for a weight of that shape."""
     if channel_axis(node):
         return np.ascontiguousarray(rows[0].T)
@@ -56,8 +56,8 @@ def from_rows(node: NodeProto, rows: NDArray[Any], shape: Sequence[int]) -> NDAr
 
 
 def patches(
-    node: NodeProto, kernel: Sequence[int], values: Floats, pick: Pick | None = None
-) -> Floats:
+    node: NodeProto, kernel: Sequence[int], values: Reals, pick: Pick | None = None
+) -> Reals:
     """What each result of a layer is computed from: [groups, faces * places, inputs of a result].
 
     `kernel` are the sides of a convolution's window and `values` [faces, channels, ...] what the
@@ -70,14 +70,15 @@ def patches(
     sides = seen.shape[2 : 2 + len(kernel)]
     if pick is not None:
         chosen = np.unravel_index(pick(int(np.prod(sides))), sides)
-        seen = seen[(slice(None), slice(None), *chosen)]
+        where: tuple[Any, ...] = (slice(None), slice(None), *chosen)
+        seen = seen[where]
     groups = groups_of(node)
     split = seen.reshape(faces, groups, channels // groups, -1, int(np.prod(kernel)))
-    joined = split.transpose(1, 0, 3, 2, 4)
-    return joined.reshape(groups, -1, channels // groups * int(np.prod(kernel)))
+    inputs = channels // groups * int(np.prod(kernel))
+    return np.asarray(split.transpose(1, 0, 3, 2, 4).reshape(groups, -1, inputs))
 
 
-def _windows(told: dict[str, Any], kernel: Sequence[int], values: Floats) -> Floats:
+def _windows(told: dict[str, Any], kernel: Sequence[int], values: Reals) -> Reals:
     """A view of `values`, padded with 0: [faces, channels, places ..., sides of the window ...]."""
     strides = told.get("strides", [1] * len(kernel))
     dilations = told.get("dilations", [1] * len(kernel))
@@ -86,8 +87,8 @@ def _windows(told: dict[str, Any], kernel: Sequence[int], values: Floats) -> Flo
     padded = np.pad(values, [(0, 0), (0, 0), *pads])
     axes = tuple(range(2, values.ndim))
     steps = (slice(None, None, step) for step in (*strides, *dilations))
-    seen: Floats = sliding_window_view(padded, spans, axes)[(slice(None), slice(None), *steps)]
-    return seen
+    every: tuple[Any, ...] = (slice(None), slice(None), *steps)
+    return np.asarray(sliding_window_view(padded, spans, axes)[every])
 
 
 def _pads(

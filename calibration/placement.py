@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from edgefer.calibration.grid import channel_axis
 from edgefer.calibration.view import BEYOND_FP16, LAYOUT, READS_PIXELS, GraphView
 from edgefer.errors import InputError
 from edgefer.manifest import Flavour, HigherPrecision
@@ -25,6 +26,7 @@ NONE_KEPT: Mapping[str, str] = MappingProxyType({})
 _FUSED = "fused behind its convolution, adds before the sum is rounded"
 _MATMUL = "its weights are those of a MatMul; INT8 ones are written for Conv and Gemm"
 _GATE = "decides a gate, which scales all that follows: INT8 would round and gain nothing"
+_TWO_WAYS = "its weights are read along two axes: one set of steps does not fit both"
 _NO_WEIGHTS = "no weights: INT8 would round and gain nothing"
 # Below these shares of the multiply-adds and of the weights INT8 gains neither time nor size. A
 # classifier's rounding shows most.
@@ -81,6 +83,16 @@ def quantizable(view: GraphView) -> Placement:
     return placement
 
 
+def layers_of(view: GraphView) -> list[NodeProto]:
+    """The layers that set the steps of weights: all that INT8 is for, in whichever graph.
+
+    Layers that one graph leaves high are among them, so that every graph has the same steps.
+    """
+    bare = GraphView(view.model)
+    names = _weighted(bare, NONE_KEPT)[0]
+    return [node for node in bare.nodes if node.name in names]
+
+
 def tensors_to_observe(view: GraphView) -> list[str]:
     """The activations whose ranges both flavours together need, in the order of the graph.
 
@@ -96,6 +108,10 @@ def _weighted(view: GraphView, kept: Mapping[str, str]) -> tuple[set[str], dict[
     costs = {node.name: view.multiply_adds(node) for node in view.nodes}
     total, stored = sum(costs.values()), sum(map(view.size, view.constants))
     large = max(_WORTH_STORING * stored, _LEAST_STORED)
+    axes: dict[str, set[int]] = defaultdict(set)
+    for node in view.nodes:
+        if costs[node.name]:
+            axes[str(node.input[1])].add(channel_axis(node))
     chosen: set[str] = set()
     refused: dict[str, str] = {}
     for node in view.nodes:
@@ -109,6 +125,8 @@ def _weighted(view: GraphView, kept: Mapping[str, str]) -> tuple[set[str], dict[
             refused[node.name] = BEYOND_FP16
         elif node.name in kept:
             refused[node.name] = kept[node.name]
+        elif len(axes[str(node.input[1])]) > 1:
+            refused[node.name] = _TWO_WAYS
         elif view.decides_gate(node):
             refused[node.name] = _GATE
         elif small and view.size(node.input[1]) < large:

@@ -23,7 +23,7 @@ from edgefer.calibration.grid import (
     round_weights,
     weight_scales,
 )
-from edgefer.calibration.layers import from_rows, is_plain, patches, to_rows
+from edgefer.calibration.layers import from_rows, groups_of, is_plain, patches, to_rows
 from edgefer.calibration.table import Range
 from edgefer.calibration.view import GraphView
 
@@ -42,6 +42,8 @@ _DAMPING = 0.01
 _BLOCK = 128
 # What second moments may take at a time; layers that need more wait for another pass.
 _MEMORY = 512 << 20
+# A layer whose results have more inputs keeps the nearest: its factor would take minutes.
+_MOST_INPUTS = 8192
 
 
 def round_for_results(
@@ -53,12 +55,14 @@ def round_for_results(
     """The integers of the weights of `layers`, by the weight's name, on their `weight_scales`.
 
     `batches` gives the faces (uint8 [n, size, size, 3], RGB) from the start each time that it is
-    called. A channel whose error does not shrink keeps the nearest integers.
+    called. A channel whose error does not shrink keeps the nearest integers. Layers that are
+    too wide are left out.
     """
     view = GraphView(model)
     scales = weight_scales(view, layers, ranges)
+    rounded = [node for node in layers if is_plain(node) and _inputs(view, node) <= _MOST_INPUTS]
     found = {}
-    for readers in _portions(view, [node for node in layers if is_plain(node)]):
+    for readers in _portions(view, rounded):
         moments = _second_moments(model, view, readers, ranges, batches())
         for weight, second in moments.items():
             node = readers[weight][0]
@@ -89,10 +93,16 @@ def _portions(view: GraphView, layers: Iterable[NodeProto]) -> Iterator[dict[str
         yield portion
 
 
+def _inputs(view: GraphView, node: NodeProto) -> int:
+    """How many numbers each result of a layer is made of."""
+    sides = view.constants[str(node.input[1])]
+    return int(np.prod(sides) // sides[channel_axis(node)])
+
+
 def _no_moments(view: GraphView, node: NodeProto) -> Floats:
     """Nothing summed up yet; takes memory only once it is written to."""
-    groups, _, inputs = to_rows(node, view.values(str(node.input[1]))).shape
-    return np.zeros((groups, inputs, inputs), np.float32)
+    inputs = _inputs(view, node)
+    return np.zeros((groups_of(node), inputs, inputs), np.float32)
 
 
 def _second_moments(
@@ -153,8 +163,8 @@ def _nearest_plane(exact: Doubles, moments: Doubles) -> Doubles:
         stop = min(start + _BLOCK, len(root))
         carried = errors[:, :start] @ root[:start, start:stop]
         for column in range(start, stop):
-            within = errors[:, start:column] @ root[start:column, column]
-            shift = (carried[:, column - start] + within) / root[column, column]
+            beside = errors[:, start:column] @ root[start:column, column]
+            shift = (carried[:, column - start] + beside) / root[column, column]
             integers = np.clip(np.rint(wanted[:, column] - shift), -MOST, MOST)
             errors[:, column] = integers - wanted[:, column]
     found = np.empty_like(exact)

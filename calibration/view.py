@@ -36,7 +36,7 @@ class GraphView:
     """
 
     def __init__(self, model: ModelProto, beyond_fp16: Collection[str] = ()) -> None:
-        self._model = model
+        self.model = model
         self.beyond_fp16 = frozenset(beyond_fp16)
         self.nodes = list(model.graph.node)
         self._stored = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -61,9 +61,9 @@ class GraphView:
     def _without_weights(self) -> ModelProto:
         """The model for one face; large constants are inputs, which need not be copied."""
         onnx = require("onnx", "export")
-        graph, made = self._model.graph, onnx.ModelProto()
-        made.ir_version = self._model.ir_version
-        made.opset_import.extend(self._model.opset_import)
+        graph, made = self.model.graph, onnx.ModelProto()
+        made.ir_version = self.model.ir_version
+        made.opset_import.extend(self.model.opset_import)
         made.graph.name = graph.name
         made.graph.node.extend(graph.node)
         made.graph.output.extend(graph.output)

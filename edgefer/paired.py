@@ -52,5 +52,9 @@ def pair(first: Rights, second: Rights) -> Paired:
 def _mcnemar(lost: int, won: int) -> float:
     """How likely as uneven a split is if each differing face goes either way alike often."""
     differing, fewer = lost + won, min(lost, won)
-    tail = sum(math.comb(differing, count) for count in range(fewer + 1))
-    return min(1.0, float(2 * tail / 2**differing))
+    whole = math.lgamma(differing + 1) - differing * math.log(2)
+    tail = math.fsum(
+        math.exp(whole - math.lgamma(count + 1) - math.lgamma(differing - count + 1))
+        for count in range(fewer + 1)
+    )
+    return min(1.0, 2 * tail)

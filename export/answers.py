@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +14,13 @@ from edgefer.imports import require
 from edgefer.runtime.ort import rounds_fp16, session_options
 
 if TYPE_CHECKING:
+    from onnx import TensorProto
     from onnxruntime import InferenceSession
 
 Floats = NDArray[np.float32]
 Answers = Mapping[str, Floats]
+
+_BATCH = 16
 
 
 def open_graph(graph: bytes, threads: int | None = None) -> InferenceSession:
@@ -44,6 +47,11 @@ def probabilities(graph: bytes, batches: Iterable[NDArray[np.uint8]]) -> Floats:
     return np.concatenate(found).astype(np.float32)
 
 
+def in_batches_of(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """The same faces, some at a time."""
+    return (pixels[start : start + _BATCH] for start in range(0, len(pixels), _BATCH))
+
+
 def in_fp32(graph: bytes) -> bytes:
     """The graph computed in FP32 where it is in FP16, if it has integers too; else as it is.
 
@@ -57,11 +65,18 @@ def in_fp32(graph: bytes) -> bytes:
     del model.graph.value_info[:]
     for tensor in model.graph.initializer:
         if tensor.data_type == half:
-            values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+            _widen(tensor)
     for node in model.graph.node:
         for attribute in node.attribute:
-            if attribute.name == "to" and attribute.i == half:
+            if attribute.name in ("to", "dtype") and attribute.i == half:
                 attribute.i = single
+            elif attribute.t.data_type == half:
+                _widen(attribute.t)
     made: bytes = model.SerializeToString()
     return made
+
+
+def _widen(tensor: TensorProto) -> None:
+    helper = require("onnx", "export").numpy_helper
+    values = helper.to_array(tensor).astype(np.float32)
+    tensor.CopyFrom(helper.from_array(values, tensor.name))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,15 +12,15 @@ from edgefer.calibration.calibrators import Calibrator
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.data.faces import FaceSet, Pixels
-from edgefer.export.answers import Floats, probabilities
+from edgefer.errors import CheckFailed
+from edgefer.export.answers import Floats, in_batches_of, probabilities
 from edgefer.export.flavours import quantized_graph
-from edgefer.export.gate import divergences
+from edgefer.export.gate import mean_divergence
 from edgefer.export.graph import SourceGraph
 from edgefer.imports import require
 from edgefer.manifest import Flavour
 from edgefer.progress import Progress, silent
 
-_BATCH = 16
 # Faces that judge: within this many multiply-adds of FP32 for all of them, but not too few.
 _MULTIPLY_ADDS, _FEWEST, _MOST = 2e11, 64, 512
 
@@ -32,17 +33,22 @@ def least_harm(
 ) -> CalibrationTable:
     """The table with the least mean KL(FP32 || INT8) over `faces`, of the flavour further off.
 
-    Of equals the simpler calibrator's; `tables` has that one first. What was tried is in it.
+    Of equals the simpler calibrator's; `tables` has that one first. What was tried is in it, but
+    for what gave answers that are not numbers. CheckFailed where all did.
     """
     judges = _some(graph, faces)
     pixels = judges.pixels(graph.size)
-    reference = probabilities(graph.data, _batches(pixels))
+    reference = probabilities(graph.data, in_batches_of(pixels))
     tried: dict[str, float] = {}
     for number, (calibrator, table) in enumerate(tables.items(), start=1):
         tried[str(calibrator)] = _divergence(graph, table, reference, pixels)
         progress("calibrators", number, len(tables))
     best = min(tables, key=lambda calibrator: tried[calibrator])
-    return replace(tables[best], tried=tried)
+    finite = {name: divergence for name, divergence in tried.items() if math.isfinite(divergence)}
+    if not finite:
+        msg = f"{graph.network}: no calibrator gives finite answers in INT8; export with fp16"
+        raise CheckFailed(msg)
+    return replace(tables[best], tried=finite)
 
 
 def _some(graph: SourceGraph, faces: FaceSet) -> FaceSet:
@@ -61,10 +67,6 @@ def _divergence(
     found = []
     for flavour in Flavour:
         made, _ = quantized_graph(model, table, flavour)
-        answers = probabilities(made.SerializeToString(), _batches(pixels))
-        found.append(float(divergences(reference, answers).mean(dtype=np.float64)))
-    return max(0.0, *found)
-
-
-def _batches(pixels: Pixels) -> Iterator[Pixels]:
-    return (pixels[start : start + _BATCH] for start in range(0, len(pixels), _BATCH))
+        answers = probabilities(made.SerializeToString(), in_batches_of(pixels))
+        found.append(mean_divergence(reference, answers))
+    return max(found)

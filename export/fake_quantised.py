@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgefer.calibration.grid import MOST, activation_grid, along, channel_axis, weight_scales
-from edgefer.calibration.placement import Placement, quantizable
+from edgefer.calibration.placement import Placement, layers_of, quantizable
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.export.torch_graph import GraphModule, Step, Values
@@ -42,9 +42,10 @@ class FakeQuantised(GraphModule):
         super().__init__(model)
         view = GraphView(model, table.beyond_fp16)
         placement = quantizable(view)
-        self._layers = [node for node in view.nodes if node.name in placement.weighted]
+        self._layers = layers_of(view)
         self._ranges, self._live = table.ranges, _LiveView(model)
-        self._axes = {str(node.input[1]): channel_axis(node) for node in self._layers}
+        placed = [node for node in self._layers if node.name in placement.weighted]
+        self._axes = {str(node.input[1]): channel_axis(node) for node in placed}
         self.weight_quantisers = nn.ModuleList(
             # the greatest weight may lie beyond its last integer, as its step is rounded
             _quantiser(axis=axis, narrow_range=True, pass_through_bwd=True)

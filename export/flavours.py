@@ -21,7 +21,7 @@ from edgefer.calibration.grid import (
     round_weights,
     weight_scales,
 )
-from edgefer.calibration.placement import NONE_KEPT, Placement, place, quantizable
+from edgefer.calibration.placement import NONE_KEPT, Placement, layers_of, place, quantizable
 from edgefer.calibration.repairs import NO_REPAIRS, Repairs
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
@@ -88,8 +88,7 @@ class _Emitter:
         self.grids = {
             name: activation_grid(table.ranges[name], flavour) for name in placement.tensors
         }
-        layers = [node for node in view.nodes if node.name in placement.weighted]
-        self.scales = weight_scales(view, layers, table.ranges)
+        self.scales = weight_scales(view, layers_of(view), table.ranges)
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[np.generic]] = {}
 

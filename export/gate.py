@@ -75,6 +75,12 @@ class Limits:
         """The most points of macro-F1."""
         return self.drop * (_MACRO_F1 if self.metric is Metric.ACCURACY else 1)
 
+    def __str__(self) -> str:
+        return (
+            f"{self.drop:g} points of {self.metric}, a confidence shift of {self.confidence:g}, "
+            f"{1 - self.agreement:.0%} other winners"
+        )
+
     def recall(self, faces: int) -> float:
         """The most points of the recall of an expression with so many faces."""
         return max(self.drop * _RECALL, 100 * _FEW_FACES / faces)
@@ -82,7 +88,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Loss:
-    """One figure past its limit; all are in points (hundredths)."""
+    """One figure past its limit; all are in points (hundredths), and `limit` is how far it may be.
+
+    A shift may be either way, the others may not fall.
+    """
 
     flavour: Flavour
     what: str
@@ -109,11 +118,12 @@ class Compared:
 class Evaluation:
     """Labelled faces, and what the FP32 network answers to them.
 
-    Faces with a label that the network lacks are left out; InputError where all are.
+    Faces with a label that the network lacks are `left_out`; InputError where all are.
     """
 
     def __init__(self, graph: SourceGraph, faces: FaceSet, progress: Progress = silent) -> None:
-        faces = faces.relabelled(graph.labels)
+        given, faces = len(faces), faces.relabelled(graph.labels)
+        self.left_out = given - len(faces)
         self.name, self.labels, self.digest = faces.name, graph.labels, faces.digest()
         self.classes = faces.classes_among(graph.labels)
         self.faces, self.size = faces, graph.size
@@ -149,7 +159,12 @@ class Evaluation:
     def report(self, compared: Mapping[Flavour, Compared], limits: Limits) -> dict[str, Any]:
         """For the manifest, as JSON."""
         return {
-            "data": {"name": self.name, "faces": len(self.classes), "sha256": self.digest},
+            "data": {
+                "name": self.name,
+                "faces": len(self.classes),
+                "sha256": self.digest,
+                "left_out": self.left_out,
+            },
             "fp32": _figures(self.fp32),
             **{str(flavour): _compared(entry) for flavour, entry in compared.items()},
             "limits": {**asdict(limits), "metric": str(limits.metric)} if compared else None,
@@ -161,6 +176,12 @@ def divergences(reference: Floats, found: Floats) -> Floats:
     least = np.finfo(np.float32).tiny
     ratio = np.log(np.maximum(reference, least)) - np.log(np.maximum(found, least))
     return np.asarray((reference * ratio).sum(axis=1), dtype=np.float32)
+
+
+def mean_divergence(reference: Floats, found: Floats) -> float:
+    """The mean of `divergences`; infinite where an answer is not a number."""
+    mean = float(divergences(reference, found).mean(dtype=np.float64))
+    return max(0.0, mean) if math.isfinite(mean) else math.inf
 
 
 def losses(fp32: Accuracy, flavour: Flavour, entry: Compared, limits: Limits) -> list[Loss]:
@@ -196,8 +217,8 @@ class GateFailed(CheckFailed):
         first = lost[0]
         super().__init__(
             f"{first.flavour.member} lost too much on {data}, no bundle is written: {first.what} "
-            f"{first.found:.2f} against {first.fp32:.2f} in FP32, at most {first.limit:g} points "
-            f"less are allowed ({len(lost)} figures are past their limits); {'; '.join(advice)}"
+            f"{first.found:.2f} against {first.fp32:.2f} in FP32, {first.limit:g} points are "
+            f"allowed ({len(lost)} figures are past their limits); try {', or '.join(advice)}"
         )
         self.losses, self.advice = lost, advice
 

@@ -12,16 +12,18 @@ from collections.abc import Callable, Sequence
 Holds = Callable[[frozenset[str]], bool]
 
 
-def fewest_kept(ranking: Sequence[str], sizes: dict[str, int], holds: Holds) -> frozenset[str]:
+def fewest_kept(
+    ranking: Sequence[str], sizes: dict[str, int], holds: Holds
+) -> frozenset[str] | None:
     """The layers to leave high; `ranking` has the costliest to accuracy first.
 
     `sizes` are their multiply-adds. `holds` says whether the limits hold with a set of layers kept
-    high; it is asked at most about 2 log2(n) times, and once for each layer that is kept. All of
-    `ranking` where no set holds.
+    high; it is asked at most about 2 log2(n) times, and once for each layer that is kept. None
+    where they do not hold with all of them.
     """
     count = _first_that_holds(ranking, holds)
     if count is None:
-        return frozenset(ranking)
+        return None
     kept = frozenset(ranking[:count])
     # the last to be added was needed, or bisection would have stopped before it
     for layer in sorted(ranking[: max(count - 1, 0)], key=lambda name: -sizes[name]):

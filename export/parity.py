@@ -76,6 +76,17 @@ def require_probabilities(network: str, found: Floats) -> None:
         raise InputError(msg)
 
 
+def require_finite(what: str, found: Answers) -> None:
+    """Raise CheckFailed where a graph gives what is not a number."""
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            msg = (
+                f"{what}: expected finite {name} for drawn faces, found NaN or infinite ones; "
+                "no bundle is written: calibrate on other faces, or ask for a higher precision"
+            )
+            raise CheckFailed(msg)
+
+
 def require_parity(checks: tuple[Parity, ...]) -> None:
     """Raise CheckFailed with the figures of every check that does not hold."""
     failed = [check for check in checks if not check.holds]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from edgefer.bundle import CALIBRATION, CARD, GOLDEN, Bundle
-from edgefer.calibration.calibrators import Calibrator
 from edgefer.calibration.chosen import chosen_faces
 from edgefer.calibration.placement import NONE_KEPT
 from edgefer.data.faces import FaceSet
@@ -24,6 +23,7 @@ from edgefer.export.parity import (
     drawn_golden,
     golden_faces,
     require_agreement,
+    require_finite,
     require_parity,
     require_probabilities,
 )
@@ -36,7 +36,7 @@ from edgefer.export.quantise import (
     prepare,
     refuse_drawn,
 )
-from edgefer.export.ranges import observe
+from edgefer.export.ranges import beyond_fp16
 from edgefer.export.source import Source
 from edgefer.files import sha256
 from edgefer.golden import Golden
@@ -61,10 +61,10 @@ def export_bundle(
 ) -> Bundle:
     """The bundle of `source` in `precision`.
 
-    `calibration` are the faces for the ranges of INT8, and for what FP16 cannot hold; without them
-    INT8 takes the ranges that came with the network, and FP16 looks at drawn faces. `evaluation`
-    are labelled faces: what is measured on them goes into the manifest, and INT8 and FP16 are held
-    to `limits` against FP32.
+    `calibration` are the faces for the ranges of INT8; without them it takes the ranges that came
+    with the network. `evaluation` are labelled faces: what is measured on them goes into the
+    manifest, and INT8 and FP16 are held to `limits` against FP32. All of these show what FP16
+    cannot hold; where there are none, drawn faces do.
 
     Raises InputError where INT8 has no ranges, or a face is in both sets; GateFailed where more is
     lost than `limits` allow; CheckFailed where every layer would have to stay high, or, without
@@ -77,6 +77,8 @@ def export_bundle(
     int8 = None
     if precision is Precision.INT8:
         int8 = prepare(source.graph, source.table, options, calibration, progress)
+        if evaluation is not None:
+            int8 = int8.keeping(beyond_fp16(int8.source, evaluation, progress))
     progress("graphs", 0, 1)
     kept = NONE_KEPT
     if int8 is not None and measured is not None and options.search:
@@ -84,7 +86,10 @@ def export_bundle(
     if int8 is not None:
         graphs = int8.graphs(kept)
     elif precision is Precision.FP16:
-        graphs = fp16_graphs(source.graph, _beyond_fp16(source, calibration, options, progress))
+        seen = [calibration and chosen_faces(calibration, options.calibration), evaluation]
+        looked = [faces for faces in seen if faces] or [drawn_golden(source.graph.size)]
+        hot = {name for faces in looked for name in beyond_fp16(source.graph, faces, progress)}
+        graphs = fp16_graphs(source.graph, hot)
     else:
         graphs = fp32_graphs(source.graph)
     report = None
@@ -107,16 +112,6 @@ def _refuse_shared(calibration: FaceSet, evaluation: FaceSet | None, progress: P
             "that sets ranges cannot judge them: give other faces, or another @SPLIT"
         )
         raise InputError(msg)
-
-
-def _beyond_fp16(
-    source: Source, calibration: FaceSet | None, options: Int8Options, progress: Progress
-) -> Collection[str]:
-    """What FP16 cannot be trusted with, on drawn faces where there are no others."""
-    seen = drawn_golden(source.graph.size)
-    if calibration is not None:
-        seen = chosen_faces(calibration, options.calibration, progress)
-    return observe(source.graph, seen, Calibrator.MIN_MAX, progress).beyond_fp16
 
 
 def _pass_gate(
@@ -144,6 +139,7 @@ def _check(source: Source, graphs: Graphs, required: bool) -> tuple[Golden, tupl
     checks = list(source.parity)
     for flavour in Flavour:
         found = answers(graphs.data[flavour], faces)
+        require_finite(flavour.member, found)
         expected[flavour] = found[OUTPUT]
         limit = LIMITS[graphs.precision[flavour]]
         checks += compare_outputs(f"{flavour.member} against FP32", found, reference, limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edgefer.calibration.placement import NONE_KEPT
@@ -59,6 +59,11 @@ class Int8:
     def provenance(self) -> dict[str, Any]:
         """Where ranges and repairs are from, for the manifest."""
         return {**self.table.provenance(), "repairs": [str(repair) for repair in self.repaired]}
+
+    def keeping(self, beyond_fp16: Mapping[str, float]) -> Int8:
+        """The same with these tensors in FP32 on the GPU too."""
+        beyond = {**self.table.beyond_fp16, **beyond_fp16}
+        return replace(self, table=replace(self.table, beyond_fp16=beyond))
 
     def graphs(self, kept: Mapping[str, str] = NONE_KEPT) -> Graphs:
         """Both INT8 graphs, with the layers of `kept` left high for the reasons given."""

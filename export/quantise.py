@@ -130,11 +130,11 @@ class Search:
         self._layers = {layer.layer: layer for layer in found}
         sizes = {layer.layer: layer.multiply_adds for layer in found}
         kept = fewest_kept(list(sizes), sizes, self._holds)
-        if len(kept) == len(found):
+        if kept is None or len(kept) == len(found):
+            way = "allow more, or --precision fp32" if kept is None else "try --precision fp16"
             msg = (
-                f"{self._int8.source.network}: a drop of {self._limits.drop:g} points of "
-                f"{self._limits.metric} holds with no layer in INT8; train for INT8 with "
-                "edgefer train --qat, or export with --precision fp16"
+                f"{self._int8.source.network}: expected layers in INT8 within {self._limits}, "
+                f"found none: train for INT8 with edgefer train --qat, or {way}"
             )
             raise CheckFailed(msg)
         return {name: self._reason(name, len(some)) for name in kept}
@@ -152,11 +152,10 @@ class Search:
         return bool(losses(self._evaluation.fp32, flavour, entry, self._limits))
 
     def _reason(self, name: str, faces: int) -> str:
-        layer, limits = self._layers[name], self._limits
+        layer = self._layers[name]
         return (
             f"{layer.share:.2%} of the multiply-adds; alone in INT8 it changes {layer.flips} of "
-            f"{faces} winners (KL {layer.divergence:.2g}); high for a drop of at most "
-            f"{limits.drop:g} points of {limits.metric}"
+            f"{faces} winners (KL {layer.divergence:.2g}); high to stay within {self._limits}"
         )
 
 

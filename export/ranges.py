@@ -82,6 +82,16 @@ def calibrate(
     return cached(request, lambda: _calibrated(graph, chosen, judges, options, progress))
 
 
+def beyond_fp16(
+    graph: SourceGraph, faces: FaceSet, progress: Progress = silent
+) -> dict[str, float]:
+    """The tensors of a graph that come near what FP16 holds with any of `faces`, or go beyond it.
+
+    ONNX Runtime's CPU kernels would not show it: they compute in FP32 inside.
+    """
+    return observe(graph, faces, Calibrator.MIN_MAX, progress).beyond_fp16
+
+
 def observe(
     graph: SourceGraph,
     faces: FaceSet,

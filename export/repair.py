@@ -65,9 +65,6 @@ def repair(
     All `faces` are looked at. Equalisation is none of them: it comes before the ranges. Raises
     InputError where there is no face, or `table` is of another graph.
     """
-    if not len(faces):
-        msg = f"{faces.name}: expected faces to repair on, found none"
-        raise InputError(msg)
     if table.graph != graph.sha256:
         msg = f"{graph.network}: the ranges are another graph's; calibrate the graph to be repaired"
         raise InputError(msg)
@@ -91,6 +88,9 @@ def repair(
 def _batches(
     faces: FaceSet, size: int, phase: Repair, progress: Progress
 ) -> Iterator[NDArray[np.uint8]]:
+    if not len(faces):
+        msg = f"{faces.name}: expected faces for {phase}, found none"
+        raise InputError(msg)
     done = 0
     for pixels, _ in faces.batches(size, min(_MOST_FACES, max(1, _PIXELS // size**2))):
         yield pixels

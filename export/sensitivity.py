@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from edgefer.calibration.placement import quantizable
 from edgefer.calibration.repairs import NO_REPAIRS, Repairs
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.data.faces import Pixels
-from edgefer.export.answers import Floats, probabilities
+from edgefer.export.answers import in_batches_of, probabilities
 from edgefer.export.flavours import quantized_graph
-from edgefer.export.gate import divergences
+from edgefer.export.gate import mean_divergence
 from edgefer.export.graph import SourceGraph
 from edgefer.export.timing import in_turns
 from edgefer.imports import require
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 DEVICE = "Jetson Orin Nano 8GB Super"
 _INT8_RATE, _BANDWIDTH = 33.4e12, 102e9
 
-_BATCH = 16
 _ALONE = "all but one layer in FP32, to measure that one"
 
 
@@ -72,27 +69,29 @@ def sensitivity(
     model = require("onnx", "export").load_model_from_string(graph.data)
     view = GraphView(model)
     names = quantizable(view).weighted
+    # what INT8 does to a layer is asked of those too that FP16 cannot hold on the GPU
+    everywhere = replace(table, beyond_fp16={})
     layers = [node for node in view.nodes if node.name in names]
     total = sum(view.multiply_adds(node) for node in view.nodes)
-    reference = probabilities(graph.data, _batches(faces))
+    reference = probabilities(graph.data, in_batches_of(faces))
 
     def made(flavour: Flavour, kept: AbstractSet[str]) -> bytes:
         reasons = dict.fromkeys(kept, _ALONE)
-        found, _ = quantized_graph(model, table, flavour, reasons, repairs)
+        found, _ = quantized_graph(model, everywhere, flavour, reasons, repairs)
         data: bytes = found.SerializeToString()
         return data
 
     found = []
     for number, node in enumerate(layers, start=1):
         alone = made(Flavour.GPU, names - {node.name})
-        answers = probabilities(alone, _batches(faces))
+        answers = probabilities(alone, in_batches_of(faces))
         found.append(
             LayerSensitivity(
                 layer=node.name,
                 operator=node.op_type,
                 multiply_adds=view.multiply_adds(node),
                 share=view.multiply_adds(node) / total,
-                divergence=_mean_divergence(reference, answers),
+                divergence=mean_divergence(reference, answers),
                 flips=int((answers.argmax(axis=1) != reference.argmax(axis=1)).sum()),
                 saved=_saved(made, node.name, faces[:1]) if timed else None,
                 estimate=1e6 * _estimate(view, node),
@@ -100,14 +99,6 @@ def sensitivity(
         )
         progress("sensitivity", number, len(layers))
     return tuple(sorted(found, key=lambda layer: -layer.divergence))
-
-
-def _batches(faces: Pixels) -> Iterator[Pixels]:
-    return (faces[start : start + _BATCH] for start in range(0, len(faces), _BATCH))
-
-
-def _mean_divergence(reference: Floats, found: Floats) -> float:
-    return max(0.0, float(divergences(reference, found).mean(dtype=np.float64)))
 
 
 def _saved(made: Callable[[Flavour, AbstractSet[str]], bytes], layer: str, face: Pixels) -> float:

@@ -92,8 +92,15 @@ def calibrate(
     if picture is not None and not sensitivity:
         msg = f"--picture {picture}: it shows the sensitivity; give --sensitivity too"
         raise InputError(msg)
+    repairs = read_repairs(repair)
+    if repairs and (not sensitivity or output is not None):
+        msg = (
+            f"--repair {repair}: shows the sensitivity with repairs; give --sensitivity, and no "
+            "--output: the ranges of a repaired network are of no use without it"
+        )
+        raise InputError(msg)
     ranges = read_calibration(calibrator, calibration_faces, hold_back=sensitivity)
-    options = Int8Options(ranges, read_repairs(repair))
+    options = Int8Options(ranges, repairs)
     choices, described = read_choices(size, without, scale_order), read_spec_file(spec)
     for path in filter(None, (output, picture)):
         check_writable(path)

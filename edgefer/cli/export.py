@@ -63,8 +63,8 @@ def export(
         typer.Option(metavar="POINTS", help="Leave layers high until no more than this is lost."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="What --max-drop is of: accuracy or macro-f1.")
-    ] = "accuracy",
+        str | None, typer.Option(help="What --max-drop is of: accuracy, or macro-f1.")
+    ] = None,
     max_confidence_shift: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="The same for the confidence; 0.05 passes by default."),
@@ -99,7 +99,7 @@ def export(
 
     wanted = Precision.parse(precision)
     _check_options(wanted, calibration, table, calibrator, calibration_faces, repair)
-    limits = _read_limits(max_drop, metric, max_confidence_shift, evaluation)
+    limits = _read_limits(wanted, max_drop, metric, max_confidence_shift, evaluation)
     ranges = read_calibration(calibrator, calibration_faces)
     limited = (max_drop, max_confidence_shift) != (None, None)
     options = Int8Options(ranges, read_repairs(repair), search=limited)
@@ -111,7 +111,7 @@ def export(
         progress("network", 0, 0)
         choices = read_choices(size, without, scale_order)
         source = find_source(network, weights, choices, read_spec_file(spec))
-        source = source if table is None else replace(source, table=read_table(table))
+        source = source if table is None else replace(source, table=read_table(table, allow_drawn))
         bundle = export_bundle(
             source,
             wanted,
@@ -157,18 +157,25 @@ def _check_options(
 
 
 def _read_limits(
-    max_drop: float | None, metric: str, shift: float | None, evaluation: str | None
+    precision: Precision,
+    max_drop: float | None,
+    metric: str | None,
+    shift: float | None,
+    evaluation: str | None,
 ) -> Limits:
     from edgefer.errors import InputError
     from edgefer.export.gate import Limits, Metric
+    from edgefer.manifest import Precision
 
-    if evaluation is None and not (max_drop is None and shift is None):
-        msg = "--max-drop and --max-confidence-shift are measured; give --evaluation DATA too"
+    given = {"--max-drop": max_drop, "--max-confidence-shift": shift, "--metric": metric}
+    asked = [option for option, value in given.items() if value is not None]
+    if asked and (evaluation is None or precision is Precision.FP32):
+        msg = f"{asked[0]}: int8 and fp16 are held to it on faces; give --evaluation DATA too"
         raise InputError(msg)
     standard = Limits()
     return Limits(
         drop=standard.drop if max_drop is None else max_drop,
-        metric=Metric.parse(metric),
+        metric=Metric.parse(metric) if metric else standard.metric,
         confidence=standard.confidence if shift is None else shift,
     )
 

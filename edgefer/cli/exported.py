@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgefer.export.gate import GateFailed
     from edgefer.manifest import Manifest
 
-_LOST = ("graph", "figure", "FP32", "found", "may lose")
+_LOST = ("graph", "figure", "FP32", "found", "allowed")
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ def _accuracy(manifest: Manifest) -> Iterator[tuple[str, object]]:
         return
     data, fp32 = measured["data"], measured["fp32"]
     about = f"macro-F1 {fp32['macro_f1']:.2%}, {data['faces']:,} faces of {data['name']}"
+    if data["left_out"]:
+        about += f"; {data['left_out']:,} more have labels that the network lacks"
     yield "accuracy FP32", f"{fp32['accuracy']:.2%}, {about}"
     for flavour in Flavour:
         if flavour in measured:

@@ -85,12 +85,18 @@ def read_spec_file(path: Path | None) -> Spec | None:
     return read_spec(path)
 
 
-def read_table(path: Path) -> CalibrationTable:
-    """The ranges of a file; InputError where it is something else."""
+def read_table(path: Path, allow_drawn: bool) -> CalibrationTable:
+    """The ranges of a file; InputError where it is something else, or they are of drawn faces."""
     from edgefer.calibration.table import CalibrationTable
+    from edgefer.errors import InputError
     from edgefer.files import read_bytes
 
-    return CalibrationTable.from_json(read_bytes(path, "ranges in JSON", _TABLE_LIMIT), str(path))
+    found = read_bytes(path, "ranges in JSON", _TABLE_LIMIT)
+    table = CalibrationTable.from_json(found, str(path))
+    if table.drawn and not allow_drawn:
+        msg = f"{path}: its ranges are of drawn faces; give those of real ones, or --allow-drawn"
+        raise InputError(msg)
+    return table
 
 
 def read_setting_faces(

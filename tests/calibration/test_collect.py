@@ -128,3 +128,13 @@ def test_activations_that_overflow_are_named() -> None:
     tensors = float_activations(GraphView(model))
     with pytest.raises(InputError, match="calibration: second: expected finite values"):
         collect_ranges(model.SerializeToString(), tensors, [some_faces()])
+
+
+def test_a_dead_activation_has_an_empty_histogram() -> None:
+    made = GraphMaker()
+    made.node("Mul", ["stem", made.constant("by", np.array(1e-38, np.float32))], "dead")
+    graph = made.close("dead", 8).SerializeToString()
+    pixels = np.full((2, SIZE, SIZE, 3), 200, np.uint8)
+    ranges = collect_ranges(graph, ["dead"], [pixels])
+    assert 0 < ranges["dead"].limit < 1e-30
+    assert collect_histograms(graph, ranges, [pixels])["dead"].counts.sum() == 0

@@ -54,6 +54,7 @@ def test_json_has_every_layer(edgefer, tmp_path: Path) -> None:
 WRONG = {
     "drawn": (["--data", "synthetic:8"], "--allow-drawn"),
     "picture of nothing": ([*DRAWN, "--picture", "a.svg"], "--sensitivity"),
+    "repair to no end": ([*DRAWN, "--repair", "all"], "--sensitivity"),
     "calibrator": ([*DRAWN, "--calibrator", "loud"], "min-max"),
     "faces": (["--data", "nothing:here"], "nothing"),
     "output": ([*DRAWN, "--output", "nowhere/a.json"], "nowhere"),

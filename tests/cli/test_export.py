@@ -83,7 +83,8 @@ WRONG = {
     "repair": (["--repair", "glue"], "equalisation, rounding, bias-correction"),
     "drop without faces": (["--max-drop", "0.5"], "--evaluation DATA"),
     "drop": (["--evaluation", "synthetic:8", "--max-drop", "-1"], "0 to 100 points"),
-    "metric": (["--metric", "recall"], "accuracy, macro-f1"),
+    "metric": (["--evaluation", "synthetic:8", "--metric", "recall"], "accuracy, macro-f1"),
+    "metric of nothing": (["--metric", "macro-f1"], "--evaluation DATA"),
     "faces in both": (
         ["--allow-drawn", "--calibration", "synthetic:8@1", "--evaluation", "synthetic:8@1"],
         "8 of its faces are in",
@@ -153,7 +154,7 @@ def test_ranges_of_a_file_and_of_its_faces_are_the_same(edgefer, tmp_path: Path)
     drawn = ("--calibrator", "mse", "--allow-drawn")
     for command in (
         ("calibrate", "fer-lite", "--data", "synthetic", *drawn, "--output", ranges),
-        ("export", "--ranges", ranges, "--output", first),
+        ("export", "--ranges", ranges, "--allow-drawn", "--output", first),
         ("export", "--calibration", "synthetic", *drawn, "--output", second),
     ):
         done = edgefer(*command)

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from edgefer.calibration.placement import tensors_to_observe
+from edgefer.calibration.placement import place, tensors_to_observe
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError
 from edgefer.export.answers import answers
-from edgefer.export.flavours import int8_graph
+from edgefer.export.flavours import int8_graph, quantized_graph
 from edgefer.manifest import Flavour
 from tests.export.graphs import (
     GraphMaker,
@@ -210,3 +210,44 @@ def test_long_and_doubled_ways_to_a_gate_are_followed_once() -> None:
     decides = next(node for node in view.nodes if node.name == "decides")
     assert view.decides_gate(decides)
     assert not view.decides_gate(next(node for node in view.nodes if node.name == "stem"))
+
+
+def test_steps_are_those_of_all_layers_whichever_stay_high(calibrated: Calibrated) -> None:
+    """Repaired integers were made for them, and both graphs have the same."""
+    model = shared_weights()
+    table = calibrated(model)
+    made = [
+        quantized_graph(model, table, flavour, kept)[0]
+        for flavour in Flavour
+        for kept in ({}, {"two": "for a test"})
+    ]
+    found = [_constants(graph) for graph in made]
+    shared = [name for name in found[0] if name.startswith("weight") and name.endswith(".scale")]
+    assert shared
+    for name in shared:
+        for other in found[1:]:
+            if name in other:
+                np.testing.assert_array_equal(found[0][name], other[name])
+
+
+def test_a_weight_that_is_read_two_ways_stays_in_float(calibrated: Calibrated) -> None:
+    made = GraphMaker(channels=64)
+    made.node("GlobalAveragePool", ["stem"], "pooled")
+    made.node("Flatten", ["pooled"], "row")
+    weight = made.weight(64, 64)
+    made.node("Gemm", ["row", weight], "there", transB=1)
+    made.node("Relu", ["there"], "code")
+    made.node("Gemm", ["code", weight], "back")
+    made.node("Reshape", ["back", made.constant("shape", np.array([0, 64, 1, 1]))], "again")
+    view = GraphView(made.close("again", 64))
+    for flavour in Flavour:
+        placement = place(view, flavour)
+        assert placement.weighted == {"stem"}
+        reasons = {e.node: e.reason for e in placement.higher}
+        assert "along two axes" in reasons["there"]
+        assert "along two axes" in reasons["back"]
+
+
+def _constants(model: onnx.ModelProto) -> dict[str, NDArray[np.generic]]:
+    to_array = onnx.numpy_helper.to_array
+    return {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
