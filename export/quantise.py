@@ -72,10 +72,10 @@ def prepare(
     if faces is None:
         return Int8(graph, _own_table(graph, table, options))
     wanted = options.repairs
-    if Repair.EQUALISATION in wanted:
-        graph = equalised(graph)
-    made = calibrate(graph, faces, options.calibration, progress)
     chosen = chosen_faces(faces, options.calibration, progress)
+    if Repair.EQUALISATION in wanted:
+        graph = equalised(graph, chosen, progress)
+    made = calibrate(graph, faces, options.calibration, progress)
     return Int8(graph, made, repair(graph, made, wanted, chosen, progress), wanted)
 
 

@@ -70,9 +70,7 @@ def test_the_layer_that_harms_stays_high_and_is_named(
 
 def test_no_layer_in_int8_is_no_int8_bundle(evaluation: Evaluation) -> None:
     int8 = Int8(shipped_graph(), shipped_table())
-    with pytest.raises(
-        CheckFailed, match="0% other winners, found none: train"
-    ):
+    with pytest.raises(CheckFailed, match="0% other winners, found none: train"):
         Search(int8, evaluation, Limits(confidence=0, agreement=1)).find()
 
 
