@@ -35,7 +35,7 @@ test-slow: .venv/test.stamp
 
 # What each way to INT8 does to the default network: a quarter of an hour, most of it training.
 results: .venv/test.stamp
-	$(BIN)/python docs/make_results.py $(FACES)
+	$(BIN)/python docs/make_results.py $(FACES) $(TRAINED)
 
 test-jetpack6: $(JETPACK6)/test.stamp $(BUNDLES)
 	EDGEFER_TEST_BUNDLES=$(CURDIR)/build/bundles $(JETPACK6)/bin/python -m pytest tests/runtime

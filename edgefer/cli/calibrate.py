@@ -17,6 +17,7 @@ from edgefer.cli.quantisation import (
     CalibratorOption,
     RepairOption,
     SpecOption,
+    check_outputs,
     read_calibration,
     read_repairs,
     read_setting_faces,
@@ -87,7 +88,7 @@ def calibrate(
     from edgefer.errors import InputError
     from edgefer.export.quantise import Int8Options, refuse_drawn
     from edgefer.export.source import find_source
-    from edgefer.files import check_writable, write_atomically
+    from edgefer.files import write_atomically
 
     if picture is not None and not sensitivity:
         msg = f"--picture {picture}: it shows the sensitivity; give --sensitivity too"
@@ -102,8 +103,7 @@ def calibrate(
     ranges = read_calibration(calibrator, calibration_faces, hold_back=sensitivity)
     options = Int8Options(ranges, repairs)
     choices, described = read_choices(size, without, scale_order), read_spec_file(spec)
-    for path in filter(None, (output, picture)):
-        check_writable(path)
+    check_outputs([output, picture], network, weights, spec)
     started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress:
         faces = read_setting_faces(data, ranges, broken, progress)

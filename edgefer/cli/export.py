@@ -23,6 +23,7 @@ from edgefer.cli.quantisation import (
     RangesOption,
     RepairOption,
     SpecOption,
+    check_outputs,
     read_both,
     read_calibration,
     read_repairs,
@@ -94,7 +95,6 @@ def export(
     from edgefer.export.pipeline import export_bundle
     from edgefer.export.quantise import Int8Options
     from edgefer.export.source import find_source
-    from edgefer.files import check_writable
     from edgefer.manifest import Precision
 
     wanted = Precision.parse(precision)
@@ -103,8 +103,7 @@ def export(
     ranges = read_calibration(calibrator, calibration_faces)
     limited = (max_drop, max_confidence_shift) != (None, None)
     options = Int8Options(ranges, read_repairs(repair), search=limited)
-    if output is not None:
-        check_writable(output)
+    check_outputs([output], network, weights, spec, table)
     started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress, _losses_shown(json):
         setting, judging = read_both(calibration, evaluation, ranges, broken, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,19 @@ SpecOption = Annotated[
 AllowDrawnOption = Annotated[
     bool, typer.Option("--allow-drawn", help="Let drawn faces (`synthetic`) set the ranges.")
 ]
+
+
+def check_outputs(outputs: Sequence[Path | None], *inputs: str | Path | None) -> None:
+    """Refuse what cannot be written, and what would take the place of one of the inputs."""
+    from edgefer.errors import InputError
+    from edgefer.files import check_writable
+
+    given = {Path(path).resolve() for path in inputs if path is not None}
+    for path in filter(None, outputs):
+        if path.resolve() in given:
+            msg = f"{path}: expected another file than the inputs; give another output"
+            raise InputError(msg)
+        check_writable(path)
 
 
 def read_calibration(

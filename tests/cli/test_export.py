@@ -177,3 +177,16 @@ def test_the_gate_measures_or_stops(edgefer, tmp_path: Path) -> None:
     assert "mean confidence shift" in stopped.out
     assert "--precision fp32" in stopped.err
     assert not path.exists()
+
+
+def test_a_network_is_not_written_over(edgefer, tmp_path: Path) -> None:
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(b"a network")
+    for command in (
+        ("export", path, "--output", path),
+        ("calibrate", path, "--data", "synthetic", "--output", path),
+    ):
+        done = edgefer(*command)
+        assert done.status == 2
+        assert "another file than the inputs" in done.err
+    assert path.read_bytes() == b"a network"
