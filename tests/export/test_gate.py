@@ -69,7 +69,8 @@ def test_fp32_has_lost_nothing_against_itself(evaluation: Evaluation) -> None:
 def test_the_report_says_what_was_measured_on_what(evaluation: Evaluation, faces: FaceSet) -> None:
     found = evaluation.compare(shipped_graph().data, "itself")
     report = evaluation.report({Flavour.GPU: found}, Limits())
-    assert report["data"] == {"name": faces.name, "faces": 200, "sha256": faces.digest()}
+    about = {"name": faces.name, "faces": 200, "sha256": faces.digest(), "left_out": 0}
+    assert report["data"] == about
     assert report["fp32"]["accuracy"] == report["gpu"]["accuracy"] == evaluation.fp32.accuracy
     assert set(report["gpu"]["recall"]) == set(LABELS)
     assert report["limits"]["metric"] == "accuracy"
