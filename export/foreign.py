@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from edgefer.export.graph import LIMIT, OUTPUT, SourceGraph, describe, load, typ
 from edgefer.export.parity import LIMITS, compare, golden_faces
 from edgefer.export.spec import AnswerKind, Layout, Spec
 from edgefer.export.tidy import tidy
-from edgefer.export.wrapping import behind_pixels, with_probabilities
+from edgefer.export.wrapping import PREFIX, behind_pixels, with_probabilities
 from edgefer.files import read_bytes, sha256
 from edgefer.imports import require
 from edgefer.manifest import Precision
@@ -76,7 +76,8 @@ def wrap(model: ModelProto, spec: Spec, name: str, origin: dict[str, Any]) -> So
     faces = golden_faces(spec.size)
     alone = _one_by_one(raw, faces, spec, name)
     expected = as_probabilities(alone.reshape(len(faces), -1), spec, name)
-    made = tidy(with_probabilities(raw, spec, alone.shape[1:] == expected[:1].shape), name)
+    whole = with_probabilities(raw, spec, flat=alone.shape[1:] == expected[:1].shape)
+    made = tidy(whole, name, PREFIX)
     _refuse_unfit(made, name)
     if taken.shape[0] is not None:
         free_batch(made)
@@ -109,14 +110,18 @@ def face_input(model: ModelProto, name: str) -> FaceInput:
         raise InputError(msg)
     kind, sides = type_and_shape(inputs[0])
     taken = FaceInput(str(inputs[0].name), tuple(side or None for side in sides))
-    if kind != onnx.TensorProto.FLOAT or len(sides) != 4 or taken.shape[0] not in (None, 1):
-        kinds = onnx.TensorProto.DataType.Name(kind).lower()
-        msg = (
-            f"{name}: expected an input of float (32 bits) with 4 axes, of them the first for 1 or "
-            f"any number of faces, found {kinds} {taken}; export it with a dynamic batch"
-        )
-        raise InputError(msg)
-    return taken
+    found = str(taken)
+    if kind != onnx.TensorProto.FLOAT:
+        found = onnx.TensorProto.DataType.Name(kind).lower()
+        expected, remedy = "of float32", "export it in float32, without what makes that of pixels"
+    elif len(sides) != 4:
+        expected, remedy = "with 4 axes, a batch of pictures", "export the part that takes faces"
+    elif taken.shape[0] not in (None, 1):
+        expected, remedy = "for 1 or any number of faces", "export it with a dynamic batch"
+    else:
+        return taken
+    msg = f"{name}: expected an input {expected}, found {found}; {remedy}"
+    raise InputError(msg)
 
 
 def _channels(taken: FaceInput, spec: Spec) -> int:
@@ -147,13 +152,24 @@ def _one_by_one(raw: ModelProto, faces: NDArray[np.uint8], spec: Spec, name: str
         msg = f"{name}: ONNX Runtime does not run it on faces of its spec ({reason(error, 200)})"
         raise InputError(msg) from error
     count = len(spec.labels)
-    if found[0].size != count or not np.isfinite(found).all():
+    if found[0].size != count:
         msg = (
-            f"{name}: labels: expected finite numbers for each of {count} in the spec, "
-            f"found {list(found[0].shape)} of {found.min()} to {found.max()}"
+            f"{name}: labels: expected an answer for each of {count} in the spec, found "
+            f"{list(found[0].shape)} for a face; name all labels in the network's order"
         )
         raise InputError(msg)
+    if not np.isfinite(found).all():
+        _refuse_not_finite(raw, name)
     return np.asarray(found, dtype=np.float32)
+
+
+def _refuse_not_finite(raw: ModelProto, name: str) -> NoReturn:
+    """InputError that names the weight which is not a number, where there is one."""
+    to_array = require("onnx", "export").numpy_helper.to_array
+    broken = [tensor.name for tensor in raw.graph.initializer if np.isnan(to_array(tensor)).any()]
+    what = f"weights {broken[0].removeprefix(PREFIX):.80}" if broken else "answers to drawn faces"
+    msg = f"{name}: {what}: expected finite numbers, found others; train or convert it again"
+    raise InputError(msg)
 
 
 def as_probabilities(rows: Floats, spec: Spec, name: str) -> Floats:

@@ -211,14 +211,19 @@ def losses(fp32: Accuracy, flavour: Flavour, entry: Compared, limits: Limits) ->
 
 
 class GateFailed(CheckFailed):
-    """A graph lost more than its limits allow: `losses` says what, `advice` what may help."""
+    """A graph lost more than its limits allow: `losses` says what, `advice` what may help.
 
-    def __init__(self, lost: Sequence[Loss], data: str, advice: Sequence[str]) -> None:
-        first = lost[0]
+    `searched` is what a search for layers to leave high has found of them.
+    """
+
+    def __init__(
+        self, lost: Sequence[Loss], data: str, advice: Sequence[str], searched: str = ""
+    ) -> None:
+        first, found = lost[0], f" {searched}" if searched else ""
         super().__init__(
-            f"{first.flavour.member} lost too much on {data}, no bundle is written: {first.what} "
-            f"{first.found:.2f} against {first.fp32:.2f} in FP32, {first.limit:g} points are "
-            f"allowed ({len(lost)} figures are past their limits); try {', or '.join(advice)}"
+            f"{first.flavour.member} lost too much on {data}{found}, no bundle is written: "
+            f"{first.what} {first.found:.2f} against {first.fp32:.2f} in FP32, {first.limit:g} "
+            f"points are allowed ({len(lost)} figures are past their limits); try {', or '.join(advice)}"
         )
         self.losses, self.advice = lost, advice
 

@@ -211,7 +211,7 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
         broken = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
         msg = (
             f"{name}: expected metadata '{_METADATA}' with JSON that names network, labels and "
-            f"weights: {broken}; add it as the README shows, or give --spec FILE"
+            f"weights: {broken}; give --spec FILE, which edgefer inspect --suggest-spec writes"
         )
         raise InputError(msg) from error
     return {"network": network, "labels": labels, "weights": origin, "variant": variant}

@@ -67,8 +67,8 @@ def export_bundle(
     cannot hold; where there are none, drawn faces do.
 
     Raises InputError where INT8 has no ranges, or a face is in both sets; GateFailed where more is
-    lost than `limits` allow; CheckFailed where every layer would have to stay high, or, without
-    `evaluation`, where drawn faces get other answers than from FP32.
+    lost than `limits` allow, or every layer would have to stay high; CheckFailed where, without
+    `evaluation`, drawn faces get other answers than from FP32.
     """
     if calibration is not None:
         refuse_drawn(calibration, allow_drawn)
@@ -80,9 +80,9 @@ def export_bundle(
         if evaluation is not None:
             int8 = int8.keeping(beyond_fp16(int8.source, evaluation, progress))
     progress("graphs", 0, 1)
-    kept = NONE_KEPT
+    kept, advice = NONE_KEPT, options.advice(int8) if int8 else ["--precision fp32"]
     if int8 is not None and measured is not None and options.search:
-        kept = Search(int8, measured, limits, progress).find()
+        kept = Search(int8, measured, limits, advice, progress).find()
     if int8 is not None:
         graphs = int8.graphs(kept)
     elif precision is Precision.FP16:
@@ -94,7 +94,6 @@ def export_bundle(
         graphs = fp32_graphs(source.graph)
     report = None
     if measured is not None:
-        advice = options.advice(int8.table.faces) if int8 else ["--precision fp32"]
         report = _pass_gate(measured, graphs, limits, advice)
     progress("checks", 0, 1)
     golden, parity = _check(source, graphs, required=measured is None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from edgefer.calibration.calibrators import CalibrationOptions, Calibrator
 from edgefer.calibration.chosen import chosen_faces
@@ -11,8 +12,8 @@ from edgefer.calibration.placement import NONE_KEPT
 from edgefer.calibration.repairs import Repair
 from edgefer.calibration.table import CalibrationTable
 from edgefer.data.faces import FaceSet
-from edgefer.errors import CheckFailed, InputError
-from edgefer.export.gate import Compared, Evaluation, Limits, losses
+from edgefer.errors import InputError
+from edgefer.export.gate import Compared, Evaluation, GateFailed, Limits, Loss, losses
 from edgefer.export.graph import SourceGraph
 from edgefer.export.mixed import fewest_kept
 from edgefer.export.precision import Graphs, Int8
@@ -21,6 +22,7 @@ from edgefer.export.repair import equalised, repair
 from edgefer.export.sensitivity import LayerSensitivity, sensitivity
 from edgefer.manifest import Flavour
 from edgefer.progress import Progress, silent
+from edgefer.zoo.registry import NETWORKS
 
 _RANKED_ON = 512  # faces
 
@@ -36,16 +38,21 @@ class Int8Options:
     repairs: tuple[Repair, ...] = ()
     search: bool = False
 
-    def advice(self, faces: int) -> list[str]:
-        """What was not tried yet, where INT8 with ranges from so many faces lost too much."""
+    def advice(self, int8: Int8) -> list[str]:
+        """What was not tried yet, where INT8 made with these options lost too much."""
+        faces = int8.table.faces
         untried = {
             f"calibrate on more than {faces} faces": faces < CalibrationOptions().faces,
             "--calibrator auto": self.calibration.calibrator is not Calibrator.AUTO,
             "--repair all": len(self.repairs) < len(Repair),
             "--max-drop POINTS, which leaves layers in FP16": not self.search,
+            "training for INT8: edgefer train --qat": _trains_here(int8.source),
         }
-        last = ["training for INT8: edgefer train --qat", "--precision fp16"]
-        return [what for what, open_ in untried.items() if open_] + last
+        return [what for what, open_ in untried.items() if open_] + ["--precision fp16"]
+
+
+def _trains_here(graph: SourceGraph) -> bool:
+    return graph.network in NETWORKS and "spec" not in graph.origin
 
 
 def refuse_drawn(faces: FaceSet, allowed: bool) -> None:
@@ -101,20 +108,28 @@ DEFAULT_INT8 = Int8Options()
 
 
 class Search:
-    """The layers to leave high so that an evaluation is within its limits."""
+    """The layers to leave high so that an evaluation is within its limits.
+
+    `advice` is for where there are none.
+    """
 
     def __init__(
-        self, int8: Int8, evaluation: Evaluation, limits: Limits, progress: Progress = silent
+        self,
+        int8: Int8,
+        evaluation: Evaluation,
+        limits: Limits,
+        advice: Sequence[str] = (),
+        progress: Progress = silent,
     ) -> None:
         self._int8, self._evaluation, self._limits = int8, evaluation, limits
-        self._progress = progress
+        self._advice, self._progress = advice, progress
         self._tried: dict[frozenset[str], bool] = {}
         self._layers: dict[str, LayerSensitivity] = {}
 
     def find(self) -> Mapping[str, str]:
         """The layers, each with the reason; none where the limits hold as it is.
 
-        Raises CheckFailed where every layer would have to stay high.
+        Raises GateFailed where every layer would have to stay high, with what is lost with none.
         """
         if self._holds(frozenset()):
             return NONE_KEPT
@@ -130,13 +145,10 @@ class Search:
         self._layers = {layer.layer: layer for layer in found}
         sizes = {layer.layer: layer.multiply_adds for layer in found}
         kept = fewest_kept(list(sizes), sizes, self._holds)
-        if kept is None or len(kept) == len(found):
-            way = "allow more, or --precision fp32" if kept is None else "try --precision fp16"
-            msg = (
-                f"{self._int8.source.network}: expected layers in INT8 within {self._limits}, "
-                f"found none: train for INT8 with edgefer train --qat, or {way}"
-            )
-            raise CheckFailed(msg)
+        if kept is None:
+            self._fail("whichever layers stay high", ["limits that allow more"])
+        if len(kept) == len(found):
+            self._fail("unless every layer stays high", self._advice)
         return {name: self._reason(name, len(some)) for name in kept}
 
     def _holds(self, kept: frozenset[str]) -> bool:
@@ -147,9 +159,14 @@ class Search:
             self._tried[kept] = all(not self._losses(graphs, flavour) for flavour in order)
         return self._tried[kept]
 
-    def _losses(self, graphs: Graphs, flavour: Flavour) -> bool:
+    def _losses(self, graphs: Graphs, flavour: Flavour) -> list[Loss]:
         entry = compare(self._evaluation, graphs, flavour)
-        return bool(losses(self._evaluation.fp32, flavour, entry, self._limits))
+        return losses(self._evaluation.fp32, flavour, entry, self._limits)
+
+    def _fail(self, searched: str, advice: Sequence[str]) -> NoReturn:
+        graphs = self._int8.graphs()
+        lost = [loss for flavour in Flavour for loss in self._losses(graphs, flavour)]
+        raise GateFailed(lost, self._evaluation.name, advice, searched)
 
     def _reason(self, name: str, faces: int) -> str:
         layer = self._layers[name]

@@ -5,6 +5,7 @@ Functions inlined, opset 19, onnxsim, one name for each node and its output, no 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from edgefer.errors import InputError, reason
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
 OPSET = 19
 IR_VERSION = 9
 _WEIGHTS = (".weight", ".weights")
+# What the export adds to names: an owner's that ends so could be taken for one of these.
+_ADDED = re.compile(r".*\.(quantized|dequantized|scale|zero|corrected|fp16|fp32|cast|axes|shape)")
+_LONGEST = 100
 
 
-def tidy(model: ModelProto, name: str) -> ModelProto:
+def tidy(model: ModelProto, name: str, prefix: str = "") -> ModelProto:
     """A tidy copy of `model`; InputError names the graph where one of the steps refuses it.
 
-    The model's own metadata is not in it.
+    The model's own metadata is not in it. Nodes whose names begin with `prefix` keep the rest of
+    them, for the people who gave them.
     """
     onnx = require("onnx", "export")
     onnxsim = require("onnxsim", "export")
@@ -45,7 +50,7 @@ def tidy(model: ModelProto, name: str) -> ModelProto:
         del holder.metadata_props[:]
     for value in (*simplified.graph.value_info, *simplified.graph.initializer):
         del value.metadata_props[:]
-    _rename(simplified)
+    _rename(simplified, prefix)
     return simplified
 
 
@@ -76,14 +81,14 @@ def store_constants(model: ModelProto) -> None:
         model.graph.node.remove(node)
 
 
-def _rename(model: ModelProto) -> None:
-    """Name each node after its weights or its operator, and its output after the node."""
+def _rename(model: ModelProto, prefix: str) -> None:
+    """Name each node after its weights, its owner's name or its operator; its output likewise."""
     weights = {tensor.name for tensor in model.graph.initializer}
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}
     taken = weights | kept
     renamed: dict[str, str] = {}
     for number, node in enumerate(model.graph.node):
-        node.name = _unique(_wish(node, weights, number), taken)
+        node.name = _unique(_wish(node, weights, number, prefix), taken)
         node.doc_string = ""
         for position, name in enumerate(node.input):
             node.input[position] = renamed.get(name, name)
@@ -95,9 +100,15 @@ def _rename(model: ModelProto) -> None:
         value.name = renamed.get(value.name, value.name)
 
 
-def _wish(node: NodeProto, weights: set[str], number: int) -> str:
+def _wish(node: NodeProto, weights: set[str], number: int, prefix: str) -> str:
     own = [name for name in node.input if name in weights and name.endswith(_WEIGHTS)]
-    return own[0].rpartition(".")[0] if own else f"{node.op_type.lower()}_{number}"
+    wish = own[0].rpartition(".")[0] if own else ""
+    if prefix:
+        given = wish or node.name
+        # of a stranger's file: a name may hold anything, and be of any length
+        kept = given.removeprefix(prefix) if given.startswith(prefix) else wish
+        wish = re.sub(r"[^\w./:-]", "_", kept)[-_LONGEST:]
+    return wish if wish and not _ADDED.fullmatch(wish) else f"{node.op_type.lower()}_{number}"
 
 
 def _unique(wish: str, taken: set[str]) -> str:

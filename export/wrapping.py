@@ -17,7 +17,7 @@ from edgefer.zoo.registry import PixelScale
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-_PREFIX = "network."
+PREFIX = "network."
 _OURS = "pixel_input."
 _AXES = {Layout.NHWC: [0, 2, 3, 1], Layout.NCHW: [0, 3, 1, 2]}
 
@@ -30,18 +30,18 @@ def behind_pixels(
     `taken` is the name of the model's input, which `scale` makes of RGB.
     """
     onnx = require("onnx", "export")
-    made: ModelProto = onnx.compose.add_prefix(model, _PREFIX)
+    made: ModelProto = onnx.compose.add_prefix(model, PREFIX)
     made.ir_version = IR_VERSION  # in an old one, initializers would have to be inputs
     graph, kinds, about = made.graph, onnx.TensorProto, onnx.helper.make_tensor_value_info
     del graph.input[:], graph.output[:], graph.value_info[:]
     graph.input.append(about(INPUT, kinds.UINT8, [batch, spec.size, spec.size, 3]))
-    graph.output.append(about(_PREFIX + answered, kinds.FLOAT, None))
+    graph.output.append(about(PREFIX + answered, kinds.FLOAT, None))
     constants = {
         f"{_OURS}weights": np.asarray(scale.weights, dtype=np.float32)[:, :, None, None],
         f"{_OURS}bias": np.asarray(scale.bias, dtype=np.float32),
     }
     graph.initializer.extend(onnx.numpy_helper.from_array(v, n) for n, v in constants.items())
-    nodes = [*_pixel_input(_PREFIX + taken, list(constants), spec.layout), *graph.node]
+    nodes = [*_pixel_input(PREFIX + taken, list(constants), spec.layout), *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
     return made

@@ -74,6 +74,16 @@ def test_answers_are_those_of_the_bare_network(
     assert first.op_type == "Cast", "TensorRT reads uint8 with nothing else"
 
 
+def test_layers_keep_the_names_that_their_owner_gave(tmp_path: Path) -> None:
+    model = classifier(Form())
+    layers = [node for node in model.graph.node if node.op_type == "Conv"]
+    for number, node in enumerate(layers):
+        node.name = f"/block/conv{number}"
+    graph = wrapped(model, Form(), Colour.RGB, tmp_path)
+    found = [n.name for n in onnx.load_model_from_string(graph.data).graph.node]
+    assert "/block/conv1" in found
+
+
 FLATS = [(flat, n) for flat in ("Reshape", "Reshape -1", "Squeeze", "Flatten") for n in (1, "N")]
 
 

@@ -48,12 +48,14 @@ def test_other_numbers_of_labels_are_refused(tmp_path: Path) -> None:
     form = Form()
     path = tmp_path / "m.onnx"
     path.write_bytes(classifier(form).SerializeToString())
-    with pytest.raises(InputError, match="labels: expected finite numbers for each of 3"):
+    with pytest.raises(
+        InputError, match=r"labels: expected an answer for each of 3 .* found \[1, 4\]"
+    ):
         graph_from_foreign(path, replace(form.spec(Colour.RGB), labels=LABELS[:3]))
 
 
 def broken(change: str) -> onnx.ModelProto:
-    model = classifier(Form(batch=1 if change == "token" else "N"))
+    model = classifier(Form(batch=1 if change == "first of all" else "N"))
     graph = model.graph
     about = helper.make_tensor_value_info
     if change == "two inputs":
@@ -61,6 +63,14 @@ def broken(change: str) -> onnx.ModelProto:
     elif change == "eight at a time":
         graph.input[0].type.tensor_type.shape.dim[0].dim_value = 8
         graph.output[0].type.tensor_type.shape.dim[0].dim_value = 8
+    elif change == "whole numbers":
+        graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+        graph.node[0].input[0] = "floats"
+        graph.node.insert(0, helper.make_node("Cast", ["input"], ["floats"], to=TensorProto.FLOAT))
+    elif change == "not a number":
+        weights = np.full((8, 8, 3, 3), np.nan, np.float32)
+        tensor = next(t for t in graph.initializer if t.name == graph.node[2].input[1])
+        tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
     elif change == "opset":
         model.opset_import[0].version = 21
     elif change == "custom":
@@ -73,12 +83,11 @@ def broken(change: str) -> onnx.ModelProto:
         behind_pool(graph, "ReduceMax", axes=[0], keepdims=1)
         graph.node.insert(5, helper.make_node("Add", ["t3", "new"], ["both"]))
         graph.node[6].input[0] = "both"
-    elif change == "token":
-        token = numpy_helper.from_array(np.ones((1, 8, 1, 1), np.float32), "token")
-        graph.initializer.append(token)
-        behind_pool(graph, "Concat", "token", axis=2)
-        graph.node.insert(5, helper.make_node("GlobalAveragePool", ["new"], ["both"]))
-        graph.node[6].input[0] = "both"
+    elif change == "first of all":
+        first = numpy_helper.from_array(np.zeros(1, np.int64), "first")
+        graph.initializer.append(first)
+        behind_pool(graph, "Gather", "first", axis=0)
+        graph.node[5].input[0] = "new"
     return model
 
 
@@ -106,12 +115,14 @@ def halved(graph: onnx.GraphProto) -> None:
     ("change", "message"),
     [
         ("two inputs", "expected one input, for faces, found input, x"),
-        ("eight at a time", "found float [8, 3, 24, 24]"),
+        ("eight at a time", "for 1 or any number of faces, found [8, 3, 24, 24]; export it"),
+        ("whole numbers", "expected an input of float32, found uint8; export it in float32"),
+        ("not a number", "weights c2: expected finite numbers, found others; train"),
         ("opset", "opset 21; expected at most 19"),
         ("custom", "found Gelu of com.microsoft"),
         ("half", "found a Cast to other floats"),
         ("leak", "(a probability differs by "),
-        ("token", "'concat_"),
+        ("first of all", "(16 are answered with [1, 4])"),
     ],
 )
 def test_what_cannot_be_wrapped_is_refused(change: str, message: str, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from edgefer.calibration.repairs import Repair
 from edgefer.calibration.table import CalibrationTable, Range
 from edgefer.data.drawn import drawn_faces
 from edgefer.data.faces import FaceSet
-from edgefer.errors import CheckFailed, InputError
-from edgefer.export.gate import Evaluation, Limits, losses
+from edgefer.errors import InputError
+from edgefer.export.gate import Evaluation, GateFailed, Limits, losses
 from edgefer.export.precision import Int8
 from edgefer.export.quantise import Int8Options, Search, compare, prepare
 from edgefer.export.shipped import shipped_graph, shipped_table
@@ -70,8 +70,10 @@ def test_the_layer_that_harms_stays_high_and_is_named(
 
 def test_no_layer_in_int8_is_no_int8_bundle(evaluation: Evaluation) -> None:
     int8 = Int8(shipped_graph(), shipped_table())
-    with pytest.raises(CheckFailed, match="0% other winners, found none: train"):
+    with pytest.raises(GateFailed, match="whichever layers stay high, no bundle") as raised:
         Search(int8, evaluation, Limits(confidence=0, agreement=1)).find()
+    assert {loss.flavour for loss in raised.value.losses} == {*Flavour}
+    assert raised.value.advice == ["limits that allow more"]
 
 
 def test_repairs_are_made_and_recorded() -> None:
@@ -108,15 +110,17 @@ def test_ranges_of_another_graph_are_refused() -> None:
 
 
 def test_advice_is_what_was_not_tried() -> None:
-    none = Int8Options().advice(64)
+    few = Int8(shipped_graph(), replace(shipped_table(), faces=64))
+    none = Int8Options().advice(few)
     assert none[0] == "calibrate on more than 64 faces"
     assert "--calibrator auto" in none
     assert "--repair all" in none
     everything = Int8Options(CalibrationOptions(Calibrator.AUTO), tuple(Repair), search=True)
-    assert everything.advice(512) == [
-        "training for INT8: edgefer train --qat",
-        "--precision fp16",
-    ]
+    int8 = Int8(shipped_graph(), replace(shipped_table(), faces=512))
+    train = "training for INT8: edgefer train --qat"
+    assert everything.advice(int8) == [train, "--precision fp16"]
+    strange = replace(int8, source=replace(shipped_graph(), origin={"spec": {}}))
+    assert everything.advice(strange) == ["--precision fp16"]
 
 
 def test_no_faces_is_an_error() -> None:

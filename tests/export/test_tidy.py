@@ -104,6 +104,19 @@ def test_layers_that_share_weights_have_names_of_their_own() -> None:
     assert {"block", "block.2"} <= names
 
 
+def test_the_names_of_its_owner_stay() -> None:
+    model = residual()
+    wished = ["", "mine.conv/1", "mine.conv/1", "mine.a.quantized", f"mine.[b]\n{'x' * 200}"]
+    for node, name in zip(model.graph.node, wished):
+        node.name = name
+    names = [node.name for node in tidy(model, "m.onnx", "mine.").graph.node]
+    kinds = [node.op_type.lower() for node in model.graph.node]
+    assert names[0] == f"{kinds[0]}_0"
+    assert names[1:3] == ["conv/1", "conv/1.2"]
+    assert names[3] == f"{kinds[3]}_3"
+    assert names[4] == "x" * 100
+
+
 def test_control_flow_is_refused() -> None:
     made = GraphMaker()
     value = helper.make_tensor_value_info("branch", TensorProto.FLOAT, None)

@@ -22,6 +22,7 @@ from edgefer.zoo.weights import Loaded
 from tests.cli.program import program
 from tests.slow.hard import HARD, made_loud
 
+pytestmark = pytest.mark.slow
 EPOCHS = 5
 RECOVERED = ("--calibrator", "auto", "--repair", "all", "--max-drop", "0.5")
 
