@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.calibration.grid import MOST
 from edgefer.calibration.table import Range
+from edgefer.choice import Choice
 from edgefer.errors import InputError
 
 BINS = 8192
@@ -26,7 +26,7 @@ _HALVINGS = np.arange(128, -1, -1) / 16
 _LEAST_PERCENTILE = 90.0
 
 
-class Calibrator(str, Enum):
+class Calibrator(Choice):
     """How ranges are found, the simplest first; auto takes the one of them that harms least."""
 
     MIN_MAX = "min-max"
@@ -34,17 +34,6 @@ class Calibrator(str, Enum):
     MSE = "mse"
     ENTROPY = "entropy"
     AUTO = "auto"
-
-    __str__ = str.__str__
-
-    @classmethod
-    def parse(cls, name: str) -> Calibrator:
-        """The calibrator called `name`; InputError names those there are."""
-        try:
-            return cls(name.lower())
-        except ValueError:
-            msg = f"calibrator '{name}': expected one of {', '.join(cls)}"
-            raise InputError(msg) from None
 
     @property
     def alternatives(self) -> tuple[Calibrator, ...]:

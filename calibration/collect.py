@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.calibration.calibrators import BINS, Histogram
+from edgefer.calibration.fetch import fetch, opened
 from edgefer.calibration.table import Range
 from edgefer.calibration.view import INPUT, LAYOUT, GraphView
 from edgefer.errors import InputError
 from edgefer.imports import require
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
     from onnxruntime import InferenceSession
 
 _LEAST, _GREATEST, _FIRST_AXIS = "least values", "greatest values", "first axis"
@@ -96,10 +96,10 @@ def collect_histograms(
 
     Memory is that of one batch with all these tensors.
     """
-    session = _fetching_session(graph, list(ranges))
+    model = require("onnx", "export").load_model_from_string(graph)
     counts = {name: np.zeros(BINS, np.int64) for name in ranges}
-    for pixels in batches:
-        for name, values in zip(ranges, session.run(list(ranges), {INPUT: pixels})):
+    for seen in fetch(model, list(ranges), batches):
+        for name, values in seen.items():
             if ranges[name].limit > _DEAD:
                 counts[name] += counted(values, ranges[name].limit)
     return {name: Histogram(counts[name], ranges[name].limit) for name in ranges}
@@ -144,24 +144,4 @@ def _observing_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession
         model.graph.output.append(value)
     axis = onnx.numpy_helper.from_array(np.zeros(1, np.int64), _FIRST_AXIS)
     model.graph.initializer.append(axis)
-    return _opened(model)
-
-
-def _fetching_session(graph: bytes, tensors: Sequence[str]) -> InferenceSession:
-    """An ONNX Runtime session of `graph` that gives all `tensors` instead."""
-    onnx = require("onnx", "export")
-    model = onnx.load_model_from_string(graph)
-    del model.graph.output[:]
-    for name in tensors:
-        value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-        model.graph.output.append(value)
-    return _opened(model)
-
-
-def _opened(model: ModelProto) -> InferenceSession:
-    ort = require("onnxruntime", "cpu")
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    return ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return opened(model)

@@ -5,15 +5,14 @@ section 4.1. What lies between the two layers passes positive scales on, so that
 answers stay as they are, while no channel has most of a tensor's range to itself.
 
 The paper weighs the weights of both layers against each other. Ours have a step for each result, so
-that the first layer's do not matter: where faces are at hand, what goes from one layer to the next
-is weighed against the second layer's weights (Xiao et al., SmoothQuant, ICML 2023).
+that the first layer's do not matter: what goes from one layer to the next is weighed against the
+second layer's weights (Xiao et al., SmoothQuant, ICML 2023).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 Doubles = NDArray[np.float64]
 Reaches = Mapping[str, Doubles]
 
-NOT_SEEN: Reaches = MappingProxyType({})
 # f(scale * x) = scale * f(x) for each channel and any scale above 0.
 _PASS_ON = ("Relu", "LeakyRelu", "PRelu", "MaxPool", "AveragePool")
 _POOL_ALL = ("GlobalAveragePool", "GlobalMaxPool")
@@ -39,23 +37,25 @@ _POOL_ALL = ("GlobalAveragePool", "GlobalMaxPool")
 _POOLED = (*_POOL_ALL, "ReduceMean", "Flatten", "Reshape", "Squeeze")
 # How much of what goes between two layers is moved into the second one's weights. Measured on two
 # trained networks: 0.75 loses less than 0.5 and 1, and than the weights of both at 0.5.
-_MOVED_OF_SEEN = 0.75
-_MOVED_OF_WEIGHTS = 0.5  # the paper's
+_MOVED = 0.75
 _LEAST_SEEN = 1e-4  # of the greatest channel
 _ROUNDS = 100
 _SETTLED = 1e-3  # of the logarithm of a scale
 
 
-def equalise(model: ModelProto, reaches: Reaches = NOT_SEEN) -> ModelProto:
+def equalise(model: ModelProto, reaches: Reaches) -> ModelProto:
     """A copy of `model`, tidy and FP32, with other weights and biases and the same answers.
 
-    `reaches` is what `find_reaches` gives; without it the weights of both layers are weighed. A
-    layer is left alone that scales the pixels, or shares its weights or bias with another.
+    `reaches` is what `find_reaches` gives. A layer is left alone that scales the pixels, or shares
+    its weights or bias with another.
     """
     made = require("onnx", "export").ModelProto()
     made.CopyFrom(model)
     stored = {tensor.name: tensor for tensor in made.graph.initializer}
-    pairs = _pairs(GraphView(made), reaches)
+    pairs = [
+        _Pair(first, second, reaches[str(second.node.input[0])])
+        for first, second in _neighbours(GraphView(made))
+    ]
     for _ in range(_ROUNDS):
         moved = [pair.equalise() for pair in pairs]
         if max(moved, default=0.0) < _SETTLED:
@@ -71,7 +71,7 @@ def find_reaches(model: ModelProto, batches: Iterable[NDArray[np.uint8]]) -> Rea
 
     `batches` are the faces, uint8 [n, size, size, 3], RGB.
     """
-    tensors = [str(pair.second.node.input[0]) for pair in _pairs(GraphView(model), NOT_SEEN)]
+    tensors = [str(second.node.input[0]) for _, second in _neighbours(GraphView(model))]
     found: dict[str, Doubles] = {}
     for seen in fetch(model, tensors, batches):
         for name, values in seen.items():
@@ -129,10 +129,10 @@ class _Pair:
     `seen` is the reach of what goes between them: float64 [channels].
     """
 
-    def __init__(self, first: _Layer, second: _Layer, seen: Doubles | None) -> None:
+    def __init__(self, first: _Layer, second: _Layer, seen: Doubles) -> None:
         self.first, self.second = first, second
         # a channel that was hardly seen may be great in other faces
-        self.seen = None if seen is None else seen.clip((seen > 0) * seen.max() * _LEAST_SEEN)
+        self.seen = seen.clip((seen > 0) * seen.max() * _LEAST_SEEN)
 
     def equalise(self) -> float:
         """Scale the channels between the two; the greatest logarithm of the scales.
@@ -141,13 +141,10 @@ class _Pair:
         """
         weights = np.abs(self.first.weights).max(axis=(2, 3)).ravel()
         takes = np.abs(self.second.weights).max(axis=(1, 3)).ravel()
-        moved, gives = _MOVED_OF_WEIGHTS, weights
-        if self.seen is not None:
-            moved, gives = _MOVED_OF_SEEN, self.seen
-        alive = (weights > 0) & (gives > 0) & (takes > 0)
+        alive = (weights > 0) & (self.seen > 0) & (takes > 0)
         if not alive.any():
             return 0.0
-        logarithms = moved * np.log(gives[alive]) - (1 - moved) * np.log(takes[alive])
+        logarithms = _MOVED * np.log(self.seen[alive]) - (1 - _MOVED) * np.log(takes[alive])
         # around 1, so that the whole stays as great as it was: FP16 has to hold it
         logarithms -= logarithms.mean()
         scales = np.ones_like(takes)
@@ -160,20 +157,19 @@ class _Pair:
         first.weights = first.weights / scales.reshape(len(first.weights), -1, 1, 1)
         if first.bias is not None:
             first.bias = first.bias / scales.reshape(first.bias.shape)
-        if self.seen is not None:
-            self.seen = self.seen / scales
+        self.seen = self.seen / scales
         second.weights = second.weights * scales.reshape(len(second.weights), 1, -1, 1)
 
 
-def _pairs(view: GraphView, reaches: Reaches) -> list[_Pair]:
-    """In the order of the graph."""
+def _neighbours(view: GraphView) -> list[tuple[_Layer, _Layer]]:
+    """The pairs in the order of the graph."""
     read = Counter(name for node in view.nodes for name in node.input)
     layers = {node.name: _Layer(view, node) for node in view.nodes if _is_its_own(view, node, read)}
     found = []
     for first in layers.values():
         second = layers.get(_next_layer(view, first.node))
         if second is not None and second.inputs == first.results:
-            found.append(_Pair(first, second, reaches.get(str(second.node.input[0]))))
+            found.append((first, second))
     return found
 
 

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.calibration.table import Range
+from edgefer.calibration.view import INPUT
 from edgefer.imports import require
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from onnxruntime import InferenceSession
 
 Floats = NDArray[np.float32]
 
@@ -24,20 +26,25 @@ def fetch(
     if not tensors:  # ONNX Runtime would give all there are
         return
     onnx = require("onnx", "export")
-    ort = require("onnxruntime", "cpu")
     seen = onnx.ModelProto()
     seen.CopyFrom(model)
     del seen.graph.output[:]
     seen.graph.output.extend(
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in tensors
     )
+    session = opened(seen)
+    for pixels in batches:
+        yield dict(zip(tensors, session.run(list(tensors), {INPUT: pixels})))
+
+
+def opened(model: ModelProto) -> InferenceSession:
+    """An ONNX Runtime session on the CPU that says nothing but errors."""
+    ort = require("onnxruntime", "cpu")
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    session = ort.InferenceSession(
-        seen.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    return ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    for pixels in batches:
-        yield dict(zip(tensors, session.run(list(tensors), {"pixels": pixels})))
 
 
 def within(values: Floats, limits: Range) -> Floats:

@@ -88,7 +88,7 @@ def layers_of(view: GraphView) -> list[NodeProto]:
 
     Layers that one graph leaves high are among them, so that every graph has the same steps.
     """
-    bare = GraphView(view.model)
+    bare = GraphView(view.model) if view.beyond_fp16 else view
     names = _weighted(bare, NONE_KEPT)[0]
     return [node for node in bare.nodes if node.name in names]
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.choice import Choice
 from edgefer.errors import InputError
 
 Floats = NDArray[np.float32]
 
 
-class Repair(str, Enum):
+class Repair(Choice):
     """A repair by its name, in the order in which they are made."""
 
     EQUALISATION = "equalisation"
     ROUNDING = "rounding"
     BIAS_CORRECTION = "bias-correction"
 
-    __str__ = str.__str__
-
     @classmethod
-    def parse(cls, text: str) -> tuple[Repair, ...]:
+    def parse_list(cls, text: str) -> tuple[Repair, ...]:
         """The repairs of a list with commas, or all or none; InputError names those there are."""
         if text == "all":
             return tuple(cls)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgefer.errors import InputError
-from edgefer.manifest import json_object
+from edgefer.manifest import json_object, number, typed
 
 SCHEMA = 2
 
@@ -96,29 +96,18 @@ def _parse(fields: dict[str, Any]) -> CalibrationTable:
         raise ValueError(msg)
     percentile = fields["percentile"]
     return CalibrationTable(
-        graph=_typed(fields["graph"], str),
-        calibrator=_typed(fields["calibrator"], str),
-        data=_typed(fields["data"], str),
-        faces=_typed(fields["faces"], int),
-        data_sha256=_typed(fields["data_sha256"], str),
-        drawn=_typed(fields["drawn"], bool),
+        graph=typed(fields["graph"], str),
+        calibrator=typed(fields["calibrator"], str),
+        data=typed(fields["data"], str),
+        faces=typed(fields["faces"], int),
+        data_sha256=typed(fields["data_sha256"], str),
+        drawn=typed(fields["drawn"], bool),
         ranges={
-            tensor: Range(_number(entry.pop("low")), _number(entry.pop("high")), **entry)
+            tensor: Range(number(entry.pop("low")), number(entry.pop("high")), **entry)
             for tensor, entry in fields["ranges"].items()
         },
-        beyond_fp16={tensor: _number(most) for tensor, most in fields["beyond_fp16"].items()},
-        classes={label: _typed(count, int) for label, count in fields["classes"].items()},
-        percentile=None if percentile is None else _number(percentile),
-        tried={calibrator: _number(found) for calibrator, found in fields["tried"].items()},
+        beyond_fp16={tensor: number(most) for tensor, most in fields["beyond_fp16"].items()},
+        classes={label: typed(count, int) for label, count in fields["classes"].items()},
+        percentile=None if percentile is None else number(percentile),
+        tried={calibrator: number(found) for calibrator, found in fields["tried"].items()},
     )
-
-
-def _typed(value: Any, kind: type) -> Any:
-    if type(value) is not kind:
-        msg = f"expected {kind.__name__}, found {value!r:.80}"
-        raise TypeError(msg)
-    return value
-
-
-def _number(value: Any) -> float:
-    return float(value if type(value) is int else _typed(value, float))

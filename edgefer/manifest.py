@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from enum import Enum
 from typing import Any
 
-from edgefer.errors import BundleError, InputError
+from edgefer.choice import Choice
+from edgefer.errors import BundleError
 from edgefer.labels import Expression
 
 SCHEMA = 1
@@ -16,32 +16,19 @@ SCHEMA = 1
 _DEEPEST = 16
 
 
-class Precision(str, Enum):
+class Precision(Choice):
     """What the weights and activations of the GPU flavour are computed in."""
 
     FP32 = "fp32"
     FP16 = "fp16"
     INT8 = "int8"
 
-    __str__ = str.__str__
 
-    @classmethod
-    def parse(cls, name: str) -> Precision:
-        """The precision called `name`; InputError names those there are."""
-        try:
-            return cls(name.lower())
-        except ValueError:
-            msg = f"precision '{name}': expected one of {', '.join(cls)}"
-            raise InputError(msg) from None
-
-
-class Flavour(str, Enum):
+class Flavour(Choice):
     """The two graphs of a bundle: for TensorRT, and for ONNX Runtime's CPU kernels."""
 
     GPU = "gpu"
     CPU = "cpu"
-
-    __str__ = str.__str__
 
     @property
     def member(self) -> str:
@@ -188,26 +175,26 @@ def _parse(fields: dict[str, Any]) -> Manifest:
         msg = f"unknown fields {sorted(unknown)}"
         raise ValueError(msg)
     return Manifest(
-        network=_typed(fields["network"], str),
+        network=typed(fields["network"], str),
         size=_positive(fields["size"]),
         labels=_labels(fields["labels"]),
         precision=Precision(fields["precision"]),
-        outputs=tuple(_typed(name, str) for name in _typed(fields["outputs"], list)),
+        outputs=tuple(typed(name, str) for name in typed(fields["outputs"], list)),
         higher_precision=tuple(
-            HigherPrecision(**{key: _typed(value, str) for key, value in entry.items()})
-            for entry in _typed(fields["higher_precision"], list)
+            HigherPrecision(**{key: typed(value, str) for key, value in entry.items()})
+            for entry in typed(fields["higher_precision"], list)
         ),
-        weights=_typed(fields["weights"], dict),
+        weights=typed(fields["weights"], dict),
         calibration=_optional(fields["calibration"]),
         accuracy=_optional(fields["accuracy"]),
-        parity=tuple(_parity(entry) for entry in _typed(fields["parity"], list)),
-        versions={key: _typed(value, str) for key, value in fields["versions"].items()},
+        parity=tuple(_parity(entry) for entry in typed(fields["parity"], list)),
+        versions={key: typed(value, str) for key, value in fields["versions"].items()},
         files={
-            name: Member(_typed(entry["sha256"], str), _positive(entry["size"]))
+            name: Member(typed(entry["sha256"], str), _positive(entry["size"]))
             for name, entry in fields["files"].items()
         },
         # the first bundles had none
-        variant=_typed(fields.get("variant", {}), dict),
+        variant=typed(fields.get("variant", {}), dict),
     )
 
 
@@ -229,7 +216,8 @@ def _check_depth(value: Any, left: int) -> None:
             _check_depth(child, left - 1)
 
 
-def _typed(value: Any, kind: type) -> Any:
+def typed(value: Any, kind: type) -> Any:
+    """`value`, which is of that type itself; TypeError says what was found."""
     if type(value) is not kind:
         msg = f"expected {kind.__name__}, found {value!r:.80}"
         raise TypeError(msg)
@@ -237,23 +225,24 @@ def _typed(value: Any, kind: type) -> Any:
 
 
 def _positive(value: Any) -> int:
-    number: int = _typed(value, int)
+    number: int = typed(value, int)
     if number < 1:
         msg = f"expected a number above 0, found {number}"
         raise ValueError(msg)
     return number
 
 
-def _number(value: Any) -> float:
-    return float(value if type(value) is int else _typed(value, float))
+def number(value: Any) -> float:
+    """A number of a JSON document; TypeError where it is something else, a boolean too."""
+    return float(value if type(value) is int else typed(value, float))
 
 
 def _optional(value: Any) -> dict[str, Any] | None:
-    return None if value is None else dict(_typed(value, dict))
+    return None if value is None else dict(typed(value, dict))
 
 
 def _labels(names: Any) -> tuple[Expression, ...]:
-    labels = tuple(Expression(name) for name in _typed(names, list))
+    labels = tuple(Expression(name) for name in typed(names, list))
     if len(labels) < 2 or len(set(labels)) != len(labels):
         msg = f"labels: expected two or more, all different, found {names}"
         raise ValueError(msg)
@@ -264,5 +253,5 @@ def _parity(entry: dict[str, Any]) -> Parity:
     if set(entry) != set(Parity.__dataclass_fields__):
         msg = f"parity: expected {sorted(Parity.__dataclass_fields__)}, found {sorted(entry)}"
         raise ValueError(msg)
-    numbers = {key: _number(entry[key]) for key in ("difference", "limit", "agreement")}
-    return Parity(what=_typed(entry["what"], str), faces=_positive(entry["faces"]), **numbers)
+    numbers = {key: number(entry[key]) for key in ("difference", "limit", "agreement")}
+    return Parity(what=typed(entry["what"], str), faces=_positive(entry["faces"]), **numbers)

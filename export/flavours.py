@@ -143,7 +143,7 @@ class _Emitter:
             self._constant(weight, integers, self.scales[weight], axis)
         made.input[1] = f"{weight}.dequantized"
         bias, correction = layer_bias(self.view, node), self.repairs.bias.get(node.name)
-        if correction is not None:
+        if correction is not None:  # none is made for a bias that is no constant
             bias = correction if bias is None else bias + correction
         if bias is not None and (correction is not None or self.flavour is Flavour.CPU):
             name = self._store_bias(node, bias)

@@ -19,7 +19,7 @@ from edgefer.errors import InputError, reason
 from edgefer.export.answers import Floats, answers, open_graph
 from edgefer.export.batch import BATCH, free_batch
 from edgefer.export.graph import LIMIT, OUTPUT, SourceGraph, describe, load, type_and_shape
-from edgefer.export.parity import LIMITS, compare, golden_faces
+from edgefer.export.parity import LIMITS, are_probabilities, compare, golden_faces
 from edgefer.export.spec import AnswerKind, Layout, Spec
 from edgefer.export.tidy import tidy
 from edgefer.export.wrapping import PREFIX, behind_pixels, with_probabilities
@@ -30,7 +30,6 @@ from edgefer.manifest import Precision
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_SUM_TOLERANCE = 1e-3
 _QUANTIZED = re.compile(r".*QuantizeLinear|QLinear.*|.*Integer")
 
 
@@ -174,10 +173,9 @@ def _refuse_not_finite(raw: ModelProto, name: str) -> NoReturn:
 
 def as_probabilities(rows: Floats, spec: Spec, name: str) -> Floats:
     """Rows [faces, labels] that add up to 1; InputError where the spec is wrong about softmax."""
-    sums = rows.sum(axis=1, dtype=np.float64)
-    inside = rows.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE
+    inside = are_probabilities(rows)
     if inside != (spec.answers is AnswerKind.PROBABILITIES):
-        found = "its rows add up to 1" if inside else f"its rows add up to {sums[0]:.3g}"
+        found = f"its rows add up to {1 if inside else rows[0].sum():.3g}"
         msg = (
             f"{name}: answers: the spec has '{spec.answers}', but {found}: "
             f"softmax is {'inside' if inside else 'not inside'}; change the spec"

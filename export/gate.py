@@ -5,22 +5,23 @@ is too much.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
 
 from edgefer.accuracy import Accuracy, agreement, score
-from edgefer.data.faces import FaceSet, Pixels
+from edgefer.choice import Choice
+from edgefer.data.faces import FaceSet
 from edgefer.errors import CheckFailed, InputError
 from edgefer.export.answers import Floats, probabilities
 from edgefer.export.graph import SourceGraph
+from edgefer.files import sha256
 from edgefer.manifest import Flavour
 from edgefer.paired import Paired, pair
 from edgefer.progress import Progress, silent
-from edgefer.training.feed import Feed, in_batches
+from edgefer.training.feed import Feed
 
 _BATCH = 16
 # Our choice: macro-F1 rests on the rarest expression, and recall on one alone.
@@ -28,22 +29,11 @@ _MACRO_F1, _RECALL = 3, 10
 _FEW_FACES = 2
 
 
-class Metric(str, Enum):
+class Metric(Choice):
     """What `--max-drop` is a drop of."""
 
     ACCURACY = "accuracy"
     MACRO_F1 = "macro-f1"
-
-    __str__ = str.__str__
-
-    @classmethod
-    def parse(cls, name: str) -> Metric:
-        """The metric called `name`; InputError names those there are."""
-        try:
-            return cls(name.lower())
-        except ValueError:
-            msg = f"metric '{name}': expected one of {', '.join(cls)}"
-            raise InputError(msg) from None
 
 
 @dataclass(frozen=True)
@@ -128,23 +118,22 @@ class Evaluation:
         self.classes = faces.classes_among(graph.labels)
         self.faces, self.size = faces, graph.size
         self._feed = Feed(faces, graph.size, progress=progress)
-        self._progress = progress
+        self._compared: dict[str, Compared] = {}
         self.reference = self.answers(graph.data, "FP32")
         self.fp32 = score(self.reference, self.classes, graph.labels)
 
     def answers(self, graph: bytes, what: str) -> Floats:
         """The probabilities of all faces by another graph of the same labels."""
-        return probabilities(graph, self._pixels(f"evaluating {what}"))
-
-    def _pixels(self, phase: str) -> Iterator[Pixels]:
-        done, rows = 0, in_batches(np.arange(len(self.classes)), _BATCH)
-        for pixels, _ in self._feed.batches(rows):
-            yield pixels
-            done += len(pixels)
-            self._progress(phase, done, len(self.classes))
+        return probabilities(graph, self._feed.pixels(_BATCH, f"evaluating {what}"))
 
     def compare(self, graph: bytes, what: str) -> Compared:
-        """Another graph beside FP32."""
+        """Another graph beside FP32; the same one again is not run again."""
+        key = sha256(graph)
+        if key not in self._compared:
+            self._compared[key] = self._compare(graph, what)
+        return self._compared[key]
+
+    def _compare(self, graph: bytes, what: str) -> Compared:
         found = self.answers(graph, what)
         winners, rows = self.reference.argmax(axis=1), np.arange(len(found))
         shift = found[rows, winners] - self.reference[rows, winners]
@@ -223,7 +212,8 @@ class GateFailed(CheckFailed):
         super().__init__(
             f"{first.flavour.member} lost too much on {data}{found}, no bundle is written: "
             f"{first.what} {first.found:.2f} against {first.fp32:.2f} in FP32, {first.limit:g} "
-            f"points are allowed ({len(lost)} figures are past their limits); try {', or '.join(advice)}"
+            f"points are allowed ({len(lost)} figures are past their limits); "
+            f"try {', or '.join(advice)}"
         )
         self.losses, self.advice = lost, advice
 

@@ -64,10 +64,16 @@ def compare(what: str, found: Floats, expected: Floats, limit: float) -> Parity:
     return Parity(what, len(found), float(difference), limit, float(same.mean()))
 
 
+def are_probabilities(rows: Floats) -> bool:
+    """Whether none is below 0 and each row adds up to 1."""
+    sums = rows.sum(axis=1, dtype=np.float64)
+    return bool(rows.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE)
+
+
 def require_probabilities(network: str, found: Floats) -> None:
     """Raise InputError where the rows of the FP32 network's answers are not probabilities."""
-    sums = found.sum(axis=1, dtype=np.float64)
-    if not (found.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):
+    if not are_probabilities(found):
+        sums = found.sum(axis=1, dtype=np.float64)
         msg = (
             f"{network}: expected probabilities that add up to 1 for each face, found rows from "
             f"{found.min():.3g} to {found.max():.3g} that add up to {sums.min():.3g} to "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,20 +19,20 @@ from edgefer.calibration.collect import (
 from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable, Range
 from edgefer.calibration.view import GraphView
-from edgefer.data.faces import FaceSet, Pixels
+from edgefer.data.faces import FaceSet
 from edgefer.export.auto_ranges import least_harm
 from edgefer.export.graph import SourceGraph
 from edgefer.export.range_cache import Request, cached
 from edgefer.imports import require
 from edgefer.progress import Progress, silent
-from edgefer.training.feed import Feed, in_batches
+from edgefer.training.feed import Feed
 
 DEFAULT = CalibrationOptions()
 # Tensors that came within a quarter of FP16's greatest number stay in FP32 (our choice).
 NEAR_FP16 = float(np.finfo(np.float16).max) / 4
 # Pixels of a batch: 4 faces of 224, at most 64 small ones.
 _PIXELS, _MOST_FACES = 4 * 224**2, 64
-_KEPT = 1 << 28  # bytes of decoded faces
+KEPT = 1 << 28  # bytes of decoded faces
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,13 @@ def observe(
     """
     view = _view(graph)
     weights = greatest_weights(view)
-    feed = Feed(faces, graph.size, keep=_KEPT, progress=progress)
+    feed = Feed(faces, graph.size, keep=KEPT, progress=progress)
     count = batch or min(_MOST_FACES, max(1, _PIXELS // graph.size**2))
-
-    def batches(phase: str) -> Iterator[Pixels]:
-        done = 0
-        for pixels, _ in feed.batches(in_batches(np.arange(len(faces)), count)):
-            yield pixels
-            done += len(pixels)
-            progress(phase, done, len(faces))
-
-    limits = collect_ranges(graph.data, float_activations(view), batches("ranges"))
+    limits = collect_ranges(graph.data, float_activations(view), feed.pixels(count, "ranges"))
     histograms = {}
     if calibrator is not Calibrator.MIN_MAX:
         wanted = {name: limits[name] for name in tensors_to_observe(view)}
-        histograms = collect_histograms(graph.data, wanted, batches("histograms"))
+        histograms = collect_histograms(graph.data, wanted, feed.pixels(count, "histograms"))
     return Statistics(limits, weights, histograms)
 
 

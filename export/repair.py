@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgefer.calibration.bias_correction import correct_bias
-from edgefer.calibration.equalisation import NOT_SEEN, equalise, find_reaches
-from edgefer.calibration.placement import place
+from edgefer.calibration.equalisation import equalise, find_reaches
+from edgefer.calibration.placement import layers_of
 from edgefer.calibration.repairs import Repair, Repairs
 from edgefer.calibration.rounding import round_for_results
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
-from edgefer.data.faces import FaceSet
+from edgefer.data.faces import FaceSet, Pixels
 from edgefer.errors import InputError
 from edgefer.export.answers import answers
 from edgefer.export.graph import SourceGraph
 from edgefer.export.parity import LIMITS, compare_outputs, golden_faces, require_parity
+from edgefer.export.ranges import KEPT
 from edgefer.imports import require
-from edgefer.manifest import Flavour, Precision
+from edgefer.manifest import Precision
 from edgefer.progress import Progress, silent
+from edgefer.training.feed import Feed
 
 # Pixels of a batch: 8 faces of 224 (through a ResNet-50: 0.5 GB of activations), 64 small ones.
 _PIXELS, _MOST_FACES = 8 * 224**2, 64
 
 
-def equalised(
-    graph: SourceGraph, faces: FaceSet | None = None, progress: Progress = silent
-) -> SourceGraph:
+def equalised(graph: SourceGraph, faces: FaceSet, progress: Progress = silent) -> SourceGraph:
     """`graph` with its channels equalised between layers; its ranges have to be found anew.
 
-    With `faces` what they make of it decides, else its weights. Raises CheckFailed where its
+    What `faces` make of it decides. Raises InputError where there is none, CheckFailed where its
     answers to drawn faces are not those that they were.
     """
     onnx = require("onnx", "export")
     model = onnx.load_model_from_string(graph.data)
-    reaches = NOT_SEEN
-    if faces is not None:
-        reaches = find_reaches(model, _batches(faces, graph.size, Repair.EQUALISATION, progress))
-    data = equalise(model, reaches).SerializeToString()
+    seen = _feed(faces, graph.size, progress)(Repair.EQUALISATION)
+    data = equalise(model, find_reaches(model, seen)).SerializeToString()
     drawn = golden_faces(graph.size)
     checks = compare_outputs(
         "equalised graph against its source",
@@ -68,14 +63,9 @@ def repair(
     if table.graph != graph.sha256:
         msg = f"{graph.network}: the ranges are another graph's; calibrate the graph to be repaired"
         raise InputError(msg)
-
-    def batches(phase: Repair) -> Iterator[NDArray[np.uint8]]:
-        return _batches(faces, graph.size, phase, progress)
-
+    batches = _feed(faces, graph.size, progress)
     model = require("onnx", "export").load_model_from_string(graph.data)
-    view = GraphView(model)
-    weighted = place(view, Flavour.CPU).weighted
-    layers = [node for node in view.nodes if node.name in weighted]
+    layers = layers_of(GraphView(model))
     integers, bias = {}, {}
     if Repair.ROUNDING in wanted:
         integers = round_for_results(model, layers, table.ranges, lambda: batches(Repair.ROUNDING))
@@ -85,14 +75,11 @@ def repair(
     return Repairs(bias, integers)
 
 
-def _batches(
-    faces: FaceSet, size: int, phase: Repair, progress: Progress
-) -> Iterator[NDArray[np.uint8]]:
+def _feed(faces: FaceSet, size: int, progress: Progress) -> Callable[[Repair], Iterator[Pixels]]:
+    """The faces for each repair, from the start each time that it is called."""
     if not len(faces):
-        msg = f"{faces.name}: expected faces for {phase}, found none"
+        msg = f"{faces.name}: expected faces for repairs, found none"
         raise InputError(msg)
-    done = 0
-    for pixels, _ in faces.batches(size, min(_MOST_FACES, max(1, _PIXELS // size**2))):
-        yield pixels
-        done += len(pixels)
-        progress(str(phase), done, len(faces))
+    feed = Feed(faces, size, keep=KEPT, progress=progress)
+    count = min(_MOST_FACES, max(1, _PIXELS // size**2))
+    return lambda phase: feed.pixels(count, str(phase))

@@ -18,10 +18,10 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from edgefer.choice import Choice
 from edgefer.data.drawn import SIZES
 from edgefer.errors import InputError, reason
 from edgefer.export.graph import NAME
@@ -36,32 +36,26 @@ _GREATEST = 1e30  # far from where float32 ends
 _BRIGHTEST = {"0..1": 255.0, "0..255": 1.0}
 
 
-class Layout(str, Enum):
+class Layout(Choice):
     """The order of the axes of the network's input."""
 
     NCHW = "nchw"
     NHWC = "nhwc"
 
-    __str__ = str.__str__
 
-
-class Colour(str, Enum):
+class Colour(Choice):
     """What the channels are. A grey network of three channels gets the same thrice."""
 
     GREY = "grey"
     RGB = "rgb"
     BGR = "bgr"
 
-    __str__ = str.__str__
 
-
-class AnswerKind(str, Enum):
+class AnswerKind(Choice):
     """Whether softmax is inside the network or not."""
 
     PROBABILITIES = "probabilities"
     LOGITS = "logits"
-
-    __str__ = str.__str__
 
 
 _Choice = TypeVar("_Choice", Layout, Colour, AnswerKind)

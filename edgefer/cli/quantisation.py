@@ -87,7 +87,7 @@ def read_repairs(names: str) -> tuple[Repair, ...]:
     """The repairs; InputError for one that there is not."""
     from edgefer.calibration.repairs import Repair
 
-    return Repair.parse(names)
+    return Repair.parse_list(names)
 
 
 def read_spec_file(path: Path | None) -> Spec | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -40,18 +40,26 @@ class Feed:
     ) -> None:
         self.faces, self.size = faces, size
         self.threads = threads or min(_MOST_THREADS, os.cpu_count() or 1)
+        self._progress = progress
         self.kept: Pixels | None = None
         if len(faces) * size * size * 3 <= keep:
-            self.kept = self._decoded(progress)
+            self.kept = self._decoded()
 
-    def _decoded(self, progress: Progress) -> Pixels:
+    def _decoded(self) -> Pixels:
         pixels = np.empty((len(self.faces), self.size, self.size, 3), np.uint8)
         done = 0
-        for part, _ in self.batches(in_batches(np.arange(len(pixels)), _CHUNK)):
+        for part in self.pixels(_CHUNK, f"decoding {self.faces.name}"):
             pixels[done : done + len(part)] = part
             done += len(part)
-            progress(f"decoding {self.faces.name}", done, len(pixels))
         return pixels
+
+    def pixels(self, count: int, phase: str) -> Iterator[Pixels]:
+        """All faces in order, `count` at a time: uint8 [n, size, size, 3]; progress is told."""
+        done = 0
+        for pixels, _ in self.batches(in_batches(np.arange(len(self.faces)), count)):
+            yield pixels
+            done += len(pixels)
+            self._progress(phase, done, len(self.faces))
 
     def batches(
         self, rows: Sequence[Rows], vary: Vary | None = None

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 
+from edgefer.choice import Choice
 from edgefer.errors import InputError
 from edgefer.training.variation import PRESETS, Augmentation, Preset
 
 
-class Optimizer(str, Enum):
+class Optimizer(Choice):
     """Who takes the steps: SGD with Nesterov's momentum, or Adam with its usual constants."""
 
     SGD = "sgd"
     ADAM = "adam"
     ADAMW = "adamw"
 
-    __str__ = str.__str__
 
-
-class Schedule(str, Enum):
+class Schedule(Choice):
     """How the learning rate runs: up and down, down by steps, or down along a cosine."""
 
     ONE_CYCLE = "one-cycle"
     STEPS = "steps"
     COSINE = "cosine"
-
-    __str__ = str.__str__
 
 
 @dataclass(frozen=True)

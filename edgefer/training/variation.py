@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from enum import Enum
 
+from edgefer.choice import Choice
 from edgefer.errors import InputError
 
 Range = tuple[float, float]
 _SHARES = {"share", "grey", "blurred", "shaken"}  # of the faces
 
 
-class Preset(str, Enum):
+class Preset(Choice):
     """The augmentations by name."""
 
     NONE = "none"
     STANDARD = "standard"
     PAPER = "paper"
     CABIN = "cabin"
-
-    __str__ = str.__str__
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from edgefer.choice import Choice
 from edgefer.errors import InputError
 from edgefer.imports import require
 from edgefer.labels import ORDERS, Expression, parse_labels
@@ -23,22 +23,11 @@ _LUMA = (0.299, 0.587, 0.114)
 _LARGEST = 512
 
 
-class ScaleOrder(str, Enum):
+class ScaleOrder(Choice):
     """The direction of MA-Net's second multi-scale pass: as the first, or against it."""
 
     FORWARD = "forward"
     BIDIRECTIONAL = "bidirectional"
-
-    __str__ = str.__str__
-
-    @classmethod
-    def parse(cls, name: str) -> ScaleOrder:
-        """The order called `name`; InputError names those there are."""
-        try:
-            return cls(name)
-        except ValueError:
-            msg = f"scale order '{name}': expected {' or '.join(cls)}"
-            raise InputError(msg) from None
 
 
 @dataclass(frozen=True)

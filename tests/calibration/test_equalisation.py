@@ -32,6 +32,10 @@ def batches() -> Iterator[NDArray[np.uint8]]:
     yield FACES[16:]
 
 
+def equalised(model: onnx.ModelProto) -> onnx.ModelProto:
+    return equalise(model, find_reaches(model, batches()))
+
+
 def found(model: onnx.ModelProto) -> NDArray[np.float32]:
     return answers(model.SerializeToString(), FACES)["probabilities"]
 
@@ -62,20 +66,15 @@ def test_answers_stay_whatever_the_scales(
     expected = found(model)
     for (first, second), channel, power in scaled:
         model = with_a_great_channel(model, first, second, 10**power, channel)
-    for reaches in ({}, find_reaches(model, batches())):
-        np.testing.assert_allclose(found(equalise(model, reaches)), expected, atol=1e-4)
+    np.testing.assert_allclose(found(equalised(model)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("pair", LINKED[:3], ids=lambda pair: "-".join(pair))
-@pytest.mark.parametrize("seen", [False, True])
-def test_a_great_channel_is_undone(pair: tuple[str, str], seen: bool) -> None:
+def test_a_great_channel_is_undone(pair: tuple[str, str]) -> None:
     """The scales are those that they would have been without it."""
     model = depthwise_and_hard_swish()
     great = with_a_great_channel(model, *pair)
-    plain, undone = (
-        weights(equalise(each, find_reaches(each, batches()) if seen else {}))
-        for each in (model, great)
-    )
+    plain, undone = (weights(equalised(each)) for each in (model, great))
     for name, values in plain.items():
         shared = np.abs(undone[name]).max() / np.abs(values).max()  # by all channels alike
         np.testing.assert_allclose(undone[name] / shared, values, rtol=0.02, atol=1e-6)
@@ -83,7 +82,7 @@ def test_a_great_channel_is_undone(pair: tuple[str, str], seen: bool) -> None:
 
 def test_nodes_tensors_and_unlinked_layers_stay() -> None:
     model = depthwise_and_hard_swish()
-    made = equalise(model)
+    made = equalised(model)
     onnx.checker.check_model(made, full_check=True)
     assert made.graph.node == model.graph.node
     assert [(t.name, t.dims) for t in made.graph.initializer] == [
@@ -121,12 +120,11 @@ def test_a_channel_of_zeros_keeps_its_scale(layer: str) -> None:
     values[:, 0] = 0
     values[0] = 0
     replace_constant(model, weight, values)
-    for reaches in ({}, find_reaches(model, batches())):
-        made = equalise(model, reaches)
-        assert all(np.isfinite(each).all() for each in weights(made).values())
-        np.testing.assert_allclose(found(made), found(model), atol=1e-4)
-        name = LINKED[0][0] if layer == "widen" else layer
-        assert np.array_equal(weights(made)[name][0], weights(model)[name][0])
+    made = equalised(model)
+    assert all(np.isfinite(each).all() for each in weights(made).values())
+    np.testing.assert_allclose(found(made), found(model), atol=1e-4)
+    name = LINKED[0][0] if layer == "widen" else layer
+    assert np.array_equal(weights(made)[name][0], weights(model)[name][0])
 
 
 def two_layers(kind: str, *others: NDArray[np.generic], **attributes: object) -> onnx.ModelProto:
@@ -157,7 +155,7 @@ POOL = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     ids=lambda model: model.graph.node[6].op_type,
 )
 def test_what_passes_scales_on(model: onnx.ModelProto) -> None:
-    made = equalise(model)
+    made = equalised(model)
     assert [n for n in weights(model) if not same(model, made, n)] == ["first", "second"]
     np.testing.assert_allclose(found(made), found(model), atol=1e-5)
 
@@ -177,12 +175,12 @@ def test_what_passes_scales_on(model: onnx.ModelProto) -> None:
     ids=lambda model: model.graph.node[6].op_type,
 )
 def test_what_does_not_is_left_alone(model: onnx.ModelProto) -> None:
-    assert equalise(model) == model
+    assert equalised(model) == model
 
 
 def test_what_others_read_too_is_left_alone() -> None:
     model = residual()
-    made = equalise(model)
+    made = equalised(model)
     changed = [name for name in weights(model) if not same(model, made, name)]
     assert changed == ["b1", "b3"]  # alone in its block
     np.testing.assert_allclose(found(made), found(model), atol=1e-5)
@@ -190,27 +188,27 @@ def test_what_others_read_too_is_left_alone() -> None:
 
 def test_shared_weights_are_left_alone() -> None:
     model = shared_weights()
-    assert equalise(model) == model
+    assert equalised(model) == model
 
 
 def test_a_shared_bias_is_left_alone() -> None:
     model = two_layers("Relu")
     nodes = {node.name: node for node in model.graph.node}
     nodes["second"].input[2] = nodes["first"].input[2]
-    assert equalise(model) == model
+    assert equalised(model) == model
 
 
 def test_what_is_an_output_too_is_left_alone() -> None:
     model = two_layers("Relu")
     about = onnx.helper.make_tensor_value_info
     model.graph.output.append(about("middle", onnx.TensorProto.FLOAT, ["n", 8, SIZE, SIZE]))
-    assert equalise(model) == model
+    assert equalised(model) == model
 
 
 def test_the_pixels_keep_their_scale() -> None:
     """The layer that scales them is read by `stem`, and nothing lies between."""
     model = with_a_great_channel(two_layers("Relu"), "input", "stem")
-    made = equalise(model)
+    made = equalised(model)
     assert same(model, made, "input")
     assert same(model, made, "stem")
 
@@ -227,6 +225,6 @@ def test_a_gemm_behind_a_pool_is_read_scale_for_scale() -> None:
     made.node("Relu", ["hidden"], "c")
     made.node("Unsqueeze", ["c", made.constant("places", np.array([2, 3]))], "d")
     model = made.close("d", 6)
-    equalised = equalise(model)
-    assert [n for n in weights(model) if not same(model, equalised, n)] == ["first", "hidden"]
-    np.testing.assert_allclose(found(equalised), found(model), atol=1e-5)
+    made_equal = equalised(model)
+    assert [n for n in weights(model) if not same(model, made_equal, n)] == ["first", "hidden"]
+    np.testing.assert_allclose(found(made_equal), found(model), atol=1e-5)

@@ -144,7 +144,10 @@ def test_labels_by_name_or_one_by_one(edgefer: Run, tiny: Path, labels: str | No
         ),
         (("tiny", "best.pth.tar", "--size", "64"), "tiny: expected a size of 16 pixels"),
         (("tiny", "best.pth.tar", "--without", "eca"), "tiny: expected to leave out nothing"),
-        (("tiny", "best.pth.tar", "--scale-order", "up"), "scale order 'up': expected forward"),
+        (
+            ("tiny", "best.pth.tar", "--scale-order", "up"),
+            "scale order 'up': expected one of forward",
+        ),
         (("tiny", "best.pth.tar", "--output", "best.pth.tar"), "is the checkpoint itself"),
         (("tiny", "best.pth.tar", "--output", "no/w"), "no/w: cannot write there"),
         (("fer-lite", "best.pth.tar"), "not those of fer-lite: .* missing: .* too many"),

@@ -66,6 +66,15 @@ def test_fp32_has_lost_nothing_against_itself(evaluation: Evaluation) -> None:
     assert not losses(evaluation.fp32, Flavour.CPU, found, nothing)
 
 
+def test_no_graph_is_run_twice(faces: FaceSet) -> None:
+    phases: list[str] = []
+    some = Evaluation(shipped_graph(), faces, lambda phase, *_: phases.append(phase))
+    first = some.compare(shipped_graph().data, "once")
+    assert some.compare(shipped_graph().data, "again") is first
+    assert "evaluating once" in phases
+    assert "evaluating again" not in phases
+
+
 def test_the_report_says_what_was_measured_on_what(evaluation: Evaluation, faces: FaceSet) -> None:
     found = evaluation.compare(shipped_graph().data, "itself")
     report = evaluation.report({Flavour.GPU: found}, Limits())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from edgefer.labels import ORDERS
 from edgefer.zoo.network import FaceNetwork
 from edgefer.zoo.registry import GREY_DEVIATION, GREY_MEAN, Network, PixelScale
+from tests.export.hard import with_a_great_channel
 
 LOUDER = 100.0
 _WIDTHS = (16, 24, 40, 64, 96)
@@ -67,21 +68,9 @@ def build(network: Network) -> FaceNetwork:
     return _Hard(len(network.labels))
 
 
-def made_loud(graph: bytes, block: int = 1, channel: int = 0) -> bytes:
+def made_loud(graph: bytes) -> bytes:
     """The same function: one channel of a linear layer times 100, its reader divided by 100."""
     model = onnx.load_model_from_string(graph)
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    maker, reader = f"network.blocks.{block}.narrow.0", f"network.blocks.{block + 1}.widen.0"
-    nodes = {node.name: node for node in model.graph.node}
-    assert list(nodes[reader].input)[0] == nodes[maker].output[0]
-    for name, axis in ((nodes[maker].input[1], 0), (nodes[maker].input[2], 0)):
-        _scale(tensors[name], axis, channel, LOUDER)
-    _scale(tensors[nodes[reader].input[1]], 1, channel, 1 / LOUDER)
-    data: bytes = model.SerializeToString()
+    names = ("network.blocks.1.narrow.0", "network.blocks.2.widen.0")
+    data: bytes = with_a_great_channel(model, *names, LOUDER).SerializeToString()
     return data
-
-
-def _scale(tensor: onnx.TensorProto, axis: int, channel: int, factor: float) -> None:
-    values = onnx.numpy_helper.to_array(tensor).copy()
-    values[(slice(None),) * axis + (channel,)] *= factor
-    tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))

@@ -75,6 +75,17 @@ def test_progress_of_the_decoding() -> None:
     assert calls == [("decoding noise0", 22, 22)]
 
 
+@pytest.mark.parametrize("keep", [0, KEPT])
+def test_all_faces_in_order_with_progress(keep: int) -> None:
+    calls: list[tuple[str, int, int]] = []
+    feed = Feed(FACES, SIZE, keep=keep, progress=lambda *call: calls.append(call))
+    calls.clear()
+    parts = list(feed.pixels(9, "looking"))
+    assert [len(part) for part in parts] == [9, 9, 4]
+    assert np.array_equal(np.concatenate(parts), FACES.pixels(SIZE))
+    assert calls == [("looking", 9, 22), ("looking", 18, 22), ("looking", 22, 22)]
+
+
 def test_no_more_is_made_ahead_than_there_are_threads() -> None:
     made: list[int] = []
 
