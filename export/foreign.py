@@ -18,7 +18,15 @@ from edgefer.calibration.view import INPUT
 from edgefer.errors import InputError, reason
 from edgefer.export.answers import Floats, answers, open_graph
 from edgefer.export.batch import BATCH, free_batch
-from edgefer.export.graph import LIMIT, OUTPUT, SourceGraph, describe, load, type_and_shape
+from edgefer.export.graph import (
+    LIMIT,
+    METADATA,
+    OUTPUT,
+    SourceGraph,
+    describe,
+    load,
+    type_and_shape,
+)
 from edgefer.export.parity import LIMITS, are_probabilities, compare, golden_faces
 from edgefer.export.spec import AnswerKind, Layout, Spec
 from edgefer.export.tidy import tidy
@@ -101,6 +109,9 @@ def face_input(model: ModelProto, name: str) -> FaceInput:
     of pictures in float32.
     """
     onnx = require("onnx", "export")
+    if any(entry.key == METADATA for entry in model.metadata_props):
+        msg = f"{name}: expected a network of another maker, found ours; export it without a spec"
+        raise InputError(msg)
     stored = {tensor.name for tensor in model.graph.initializer}  # old files list these too
     inputs = [value for value in model.graph.input if value.name not in stored]
     if len(inputs) != 1:

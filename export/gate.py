@@ -67,8 +67,8 @@ class Limits:
 
     def __str__(self) -> str:
         return (
-            f"{self.drop:g} points of {self.metric}, a confidence shift of {self.confidence:g}, "
-            f"{1 - self.agreement:.0%} other winners"
+            f"a drop of {self.drop:g} (points of {self.metric}), a confidence shift of "
+            f"{self.confidence:g}, {1 - self.agreement:.0%} other winners"
         )
 
     def recall(self, faces: int) -> float:
@@ -199,6 +199,11 @@ def losses(fp32: Accuracy, flavour: Flavour, entry: Compared, limits: Limits) ->
     return past
 
 
+def in_points(value: float) -> str:
+    """With two digits behind the point, or as many as show that it is not 0."""
+    return f"{value:.2f}" if not value or abs(value) >= 0.01 else f"{value:.1g}"
+
+
 class GateFailed(CheckFailed):
     """A graph lost more than its limits allow: `losses` says what, `advice` what may help.
 
@@ -211,8 +216,8 @@ class GateFailed(CheckFailed):
         first, found = lost[0], f" {searched}" if searched else ""
         super().__init__(
             f"{first.flavour.member} lost too much on {data}{found}, no bundle is written: "
-            f"{first.what} {first.found:.2f} against {first.fp32:.2f} in FP32, {first.limit:g} "
-            f"points are allowed ({len(lost)} figures are past their limits); "
+            f"{first.what} {in_points(first.found)} against FP32's {in_points(first.fp32)} points, "
+            f"with a limit of {first.limit:g}; figures past their limits: {len(lost)}; "
             f"try {', or '.join(advice)}"
         )
         self.losses, self.advice = lost, advice

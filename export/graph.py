@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edgefer.zoo.network import FaceNetwork
 
 OUTPUT = "probabilities"
-_METADATA = "edgefer"
+METADATA = "edgefer"
 _TABLE = "edgefer.calibration"
 LIMIT = 2 << 30
 # What can be part of a file's name, since bundles are named after their network.
@@ -120,7 +120,7 @@ def graph_from_file(path: Path) -> SourceGraph:
 def describe(model: ModelProto, described: dict[str, Any], name: str) -> SourceGraph:
     """A tidy graph with its description as metadata, checked against the contract."""
     onnx = require("onnx", "export")
-    onnx.helper.set_model_props(model, {_METADATA: json.dumps(described, sort_keys=True)})
+    onnx.helper.set_model_props(model, {METADATA: json.dumps(described, sort_keys=True)})
     return read_graph(model.SerializeToString(), name)
 
 
@@ -198,7 +198,7 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
     """Network, labels and weights from the metadata, of the types that a manifest takes."""
     properties = {entry.key: entry.value for entry in model.metadata_props}
     try:
-        described = json_object(properties[_METADATA])
+        described = json_object(properties[METADATA])
         network, labels, origin = (described[key] for key in ("network", "labels", "weights"))
         if not (isinstance(network, str) and NAME.fullmatch(network)):
             msg = f"network {network!r:.80}: expected letters, digits, '.', '_' and '-'"
@@ -210,7 +210,7 @@ def _description(model: ModelProto, name: str) -> dict[str, Any]:
     except (KeyError, ValueError) as error:
         broken = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
         msg = (
-            f"{name}: expected metadata '{_METADATA}' with JSON that names network, labels and "
+            f"{name}: expected metadata '{METADATA}' with JSON that names network, labels and "
             f"weights: {broken}; give --spec FILE, which edgefer inspect --suggest-spec writes"
         )
         raise InputError(msg) from error

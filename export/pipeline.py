@@ -70,8 +70,11 @@ def export_bundle(
     lost than `limits` allow, or every layer would have to stay high; CheckFailed where, without
     `evaluation`, drawn faces get other answers than from FP32.
     """
+    own = source.table if precision is Precision.INT8 else None
+    setting = own if calibration is None else calibration
+    if setting is not None:
+        refuse_drawn(setting, source.graph.network, allow_drawn)
     if calibration is not None:
-        refuse_drawn(calibration, allow_drawn)
         _refuse_shared(calibration, evaluation, progress)
     measured = None if evaluation is None else Evaluation(source.graph, evaluation, progress)
     int8 = None

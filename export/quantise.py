@@ -55,11 +55,11 @@ def _trains_here(graph: SourceGraph) -> bool:
     return graph.network in NETWORKS and "spec" not in graph.origin
 
 
-def refuse_drawn(faces: FaceSet, allowed: bool) -> None:
-    """Raise InputError where drawn faces would set ranges, unless that is allowed."""
-    if faces.drawn and not allowed:
+def refuse_drawn(ranges: FaceSet | CalibrationTable, what: str, allowed: bool) -> None:
+    """Raise InputError where drawn faces set the ranges of `what`, unless that is allowed."""
+    if ranges.drawn and not allowed:
         msg = (
-            f"calibration on {faces.name}: drawn faces are not those that the network will see; "
+            f"{what}: drawn faces would set its ranges, and are not those that it will see; "
             "give real faces, or --allow-drawn"
         )
         raise InputError(msg)

@@ -15,8 +15,10 @@ from edgefer.cli.quantisation import (
     AllowDrawnOption,
     CalibrationFacesOption,
     CalibratorOption,
+    NetworkArgument,
     RepairOption,
     SpecOption,
+    WeightsOption,
     check_outputs,
     read_calibration,
     read_repairs,
@@ -37,23 +39,15 @@ _COLUMNS = ("layer", "mult-adds", "KL", "flips", "saved here", "Orin, est.")
 
 
 def calibrate(
-    network: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK|MODEL.onnx|PACKAGE.MODULE:FACTORY",
-            help="What `edgefer export` takes too.",
-        ),
-    ],
+    network: NetworkArgument,
     data: Annotated[
         str, typer.Option(metavar="DATA", help="Faces: KIND:PATH[@SPLIT]; their train split.")
     ],
-    weights: Annotated[
-        str | None, typer.Option(help="A weights file, or random:SEED for tests.")
-    ] = None,
+    weights: WeightsOption = None,
     spec: SpecOption = None,
     calibrator: CalibratorOption = None,
     calibration_faces: CalibrationFacesOption = None,
-    repair: RepairOption = "none",
+    repair: RepairOption = None,
     allow_drawn: AllowDrawnOption = False,
     sensitivity: Annotated[
         bool,
@@ -85,43 +79,54 @@ def calibrate(
       edgefer calibrate fer-lite --data ferplus:fer2013 --sensitivity
     """
     from edgefer.data.broken import Broken
-    from edgefer.errors import InputError
     from edgefer.export.quantise import Int8Options, refuse_drawn
     from edgefer.export.source import find_source
     from edgefer.files import write_atomically
 
-    if picture is not None and not sensitivity:
-        msg = f"--picture {picture}: it shows the sensitivity; give --sensitivity too"
-        raise InputError(msg)
     repairs = read_repairs(repair)
-    if repairs and (not sensitivity or output is not None):
-        msg = (
-            f"--repair {repair}: shows the sensitivity with repairs; give --sensitivity, and no "
-            "--output: the ranges of a repaired network are of no use without it"
-        )
-        raise InputError(msg)
+    _check_options(sensitivity, picture, output, repair if repairs else None)
     ranges = read_calibration(calibrator, calibration_faces, hold_back=sensitivity)
     options = Int8Options(ranges, repairs)
     choices, described = read_choices(size, without, scale_order), read_spec_file(spec)
     check_outputs([output, picture], network, weights, spec)
     started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress:
-        faces = read_setting_faces(data, ranges, broken, progress)
-        refuse_drawn(faces, allow_drawn)
         progress("network", 0, 0)
         graph = find_source(network, weights, choices, described).graph
+        if sensitivity:
+            picture = picture or Path(f"{graph.network}-layers.svg")
+            check_outputs([output, picture], network, weights, spec)
+        faces = read_setting_faces(data, ranges, broken, progress)
+        refuse_drawn(faces, graph.network, allow_drawn)
         found = _found(graph, options, faces, sensitivity, progress)
     note_left_out(broken)
     found["seconds"] = time.perf_counter() - started
+    if picture is not None:
+        found["picture"] = picture
+        write_atomically(picture, _drawn(found))
     if output is not None:
         write_atomically(output, found["table"].to_json())
-    if sensitivity:
-        found["picture"] = picture or Path(f"{graph.network}-layers.svg")
-        write_atomically(found["picture"], _drawn(found))
     if json:
         print_json({**found, "left_out": broken.left_out})
     else:
         _show(found, output)
+
+
+def _check_options(
+    sensitivity: bool, picture: Path | None, output: Path | None, repair: str | None
+) -> None:
+    """Refuse what would have no effect."""
+    from edgefer.errors import InputError
+
+    if picture is not None and not sensitivity:
+        msg = f"--picture {picture}: it shows the sensitivity; give --sensitivity too"
+        raise InputError(msg)
+    if repair is not None and (not sensitivity or output is not None):
+        msg = (
+            f"--repair {repair}: shows the sensitivity with repairs; give --sensitivity, and no "
+            "--output: the ranges of a repaired network are of no use without it"
+        )
+        raise InputError(msg)
 
 
 def _found(

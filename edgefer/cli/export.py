@@ -20,9 +20,11 @@ from edgefer.cli.quantisation import (
     CalibrationFacesOption,
     CalibrationOption,
     CalibratorOption,
+    NetworkArgument,
     RangesOption,
     RepairOption,
     SpecOption,
+    WeightsOption,
     check_outputs,
     read_both,
     read_calibration,
@@ -37,23 +39,15 @@ if TYPE_CHECKING:
 
 
 def export(
-    network: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK|MODEL.onnx|PACKAGE.MODULE:FACTORY",
-            help="What `edgefer models` lists, or a network of yours with --spec.",
-        ),
-    ] = "fer-lite",
+    network: NetworkArgument = "fer-lite",
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "int8",
-    weights: Annotated[
-        str | None, typer.Option(help="A weights file, or random:SEED for tests.")
-    ] = None,
+    weights: WeightsOption = None,
     spec: SpecOption = None,
     calibration: CalibrationOption = None,
     table: RangesOption = None,
     calibrator: CalibratorOption = None,
     calibration_faces: CalibrationFacesOption = None,
-    repair: RepairOption = "none",
+    repair: RepairOption = None,
     allow_drawn: AllowDrawnOption = False,
     evaluation: Annotated[
         str | None,
@@ -106,11 +100,13 @@ def export(
     check_outputs([output], network, weights, spec, table)
     started, broken = time.perf_counter(), Broken(skip_broken)
     with progress_bar() as progress, _losses_shown(json):
-        setting, judging = read_both(calibration, evaluation, ranges, broken, progress)
         progress("network", 0, 0)
         choices = read_choices(size, without, scale_order)
         source = find_source(network, weights, choices, read_spec_file(spec))
-        source = source if table is None else replace(source, table=read_table(table, allow_drawn))
+        path = output or Path(f"{source.graph.network}-{wanted}.edgefer")
+        check_outputs([path], network, weights, spec, table)
+        setting, judging = read_both(calibration, evaluation, ranges, broken, progress)
+        source = source if table is None else replace(source, table=read_table(table))
         bundle = export_bundle(
             source,
             wanted,
@@ -121,11 +117,11 @@ def export(
             allow_drawn=allow_drawn,
             progress=progress,
         )
-        path = output or Path(f"{source.graph.network}-{wanted}.edgefer")
         bundle.write(path)
         speed = read_speed(bundle, source.graph.data)
     note_left_out(broken)
-    made = Exported(bundle, path, time.perf_counter() - started, speed)
+    looked_at = [faces.name for faces in (setting, judging) if faces is not None]
+    made = Exported(bundle, path, time.perf_counter() - started, speed, looked_at)
     print_json({**made.document(), "left_out": broken.left_out}) if json else show_exported(made)
 
 
@@ -135,7 +131,7 @@ def _check_options(
     table: Path | None,
     calibrator: str | None,
     faces: int | None,
-    repair: str,
+    repair: str | None,
 ) -> None:
     """Refuse what would have no effect."""
     from edgefer.errors import InputError
@@ -144,11 +140,14 @@ def _check_options(
     if calibration and table:
         msg = f"--ranges {table}: --calibration {calibration} makes them anew; give one of the two"
         raise InputError(msg)
-    how = {"--ranges": table, "--calibrator": calibrator, "--calibration-faces": faces}
-    how["--repair"] = None if repair == "none" else repair
+    how = {"--calibrator": calibrator, "--calibration-faces": faces, "--repair": repair}
     asked = [f"{option} {value}" for option, value in how.items() if value is not None]
-    if asked and precision is not Precision.INT8:
-        msg = f"{asked[0]}: only int8 is made with it, found --precision {precision}"
+    of_int8 = [*asked, f"--ranges {table}"] if table else asked
+    if of_int8 and precision is not Precision.INT8:
+        msg = f"{of_int8[0]}: only int8 is made with it, found --precision {precision}"
+        raise InputError(msg)
+    if asked and not calibration:
+        msg = f"{asked[0]}: says how faces set the ranges; give --calibration DATA too"
         raise InputError(msg)
     if calibration and precision is Precision.FP32:
         msg = f"--calibration {calibration}: fp32 has no ranges; leave it out"

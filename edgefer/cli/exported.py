@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,12 +36,13 @@ class Speed:
 
 @dataclass(frozen=True)
 class Exported:
-    """A bundle that was written."""
+    """A bundle that was written. `looked_at` are the faces that went through FP32."""
 
     bundle: Bundle
     path: Path
     seconds: float
     speed: Speed | None
+    looked_at: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -77,7 +78,7 @@ def show_exported(made: Exported) -> None:
         ("bundle", made.path),
         ("network", f"{manifest.network}, {manifest.size}x{manifest.size} pixels"),
         ("precision", manifest.precision),
-        ("ranges", manifest.ranges),
+        _ranges(made),
     ]
     for flavour in Flavour:
         size = manifest.files[flavour.member].size
@@ -90,6 +91,14 @@ def show_exported(made: Exported) -> None:
     if made.speed is not None:
         rows.append(("latency, for advice", made.speed.advice))
     show(facts([*rows, ("took", f"{made.seconds:.1f} s")]))
+
+
+def _ranges(made: Exported) -> tuple[str, str]:
+    from edgefer.manifest import Precision
+
+    if made.bundle.manifest.precision is Precision.FP16:
+        return "FP16's limits", f"looked for on {' and '.join(made.looked_at) or 'drawn faces'}"
+    return "ranges", made.bundle.manifest.ranges
 
 
 def _accuracy(manifest: Manifest) -> Iterator[tuple[str, object]]:
@@ -119,13 +128,13 @@ def show_lost(failed: GateFailed, json: bool) -> None:
         lost = [asdict(loss) for loss in failed.losses]
         print_json({"gate": "failed", "lost": lost, "advice": failed.advice})
         return
+    from edgefer.export.gate import in_points
+
     rows = (
         (
             loss.flavour.member,
             loss.what,
-            f"{loss.fp32:.2f}",
-            f"{loss.found:.2f}",
-            f"{loss.limit:.2f}",
+            *map(in_points, (loss.fp32, loss.found, loss.limit)),
         )
         for loss in failed.losses
     )

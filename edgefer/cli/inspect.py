@@ -44,7 +44,11 @@ def inspect(
       edgefer inspect mine.onnx --suggest-spec > mine.toml
     """
     from edgefer.bundle import CARD, read_bundle
+    from edgefer.errors import InputError
 
+    if card and suggest_spec:
+        msg = "--card --suggest-spec: a bundle has a card, an ONNX file a spec; give one of the two"
+        raise InputError(msg)
     if suggest_spec or bundle.suffix.lower() == ".onnx":
         _print_text("spec", _suggested(bundle, suggest_spec), json)
         return

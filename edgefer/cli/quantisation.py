@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 _TABLE_LIMIT = 64 << 20
 
+NetworkArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|MODEL.onnx|PACKAGE.MODULE:FACTORY",
+        help="What `edgefer models` lists, or a network of yours with --spec.",
+    ),
+]
+WeightsOption = Annotated[
+    str | None, typer.Option(help="A weights file, or random:SEED for tests.")
+]
 CalibrationOption = Annotated[
     str | None,
     typer.Option(metavar="DATA", help="Faces for the ranges: KIND:PATH[@SPLIT]; train split."),
@@ -41,7 +51,7 @@ RangesOption = Annotated[
     typer.Option("--ranges", metavar="FILE.json", help="Ranges that `edgefer calibrate` wrote."),
 ]
 RepairOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME,...",
         help="equalisation, rounding, bias-correction; or all.",
@@ -57,16 +67,17 @@ AllowDrawnOption = Annotated[
 
 
 def check_outputs(outputs: Sequence[Path | None], *inputs: str | Path | None) -> None:
-    """Refuse what cannot be written, and what would take the place of one of the inputs."""
+    """Refuse what cannot be written, and what would take the place of an input, or of another."""
     from edgefer.errors import InputError
     from edgefer.files import check_writable
 
     given = {Path(path).resolve() for path in inputs if path is not None}
     for path in filter(None, outputs):
         if path.resolve() in given:
-            msg = f"{path}: expected another file than the inputs; give another output"
+            msg = f"{path}: expected a file of its own, found another of the command's; rename it"
             raise InputError(msg)
         check_writable(path)
+        given.add(path.resolve())
 
 
 def read_calibration(
@@ -83,11 +94,11 @@ def read_calibration(
     )
 
 
-def read_repairs(names: str) -> tuple[Repair, ...]:
-    """The repairs; InputError for one that there is not."""
+def read_repairs(names: str | None) -> tuple[Repair, ...]:
+    """The repairs, none without names; InputError for one that there is not."""
     from edgefer.calibration.repairs import Repair
 
-    return Repair.parse_list(names)
+    return () if names is None else Repair.parse_list(names)
 
 
 def read_spec_file(path: Path | None) -> Spec | None:
@@ -99,18 +110,13 @@ def read_spec_file(path: Path | None) -> Spec | None:
     return read_spec(path)
 
 
-def read_table(path: Path, allow_drawn: bool) -> CalibrationTable:
-    """The ranges of a file; InputError where it is something else, or they are of drawn faces."""
+def read_table(path: Path) -> CalibrationTable:
+    """The ranges of a file; InputError where it is something else."""
     from edgefer.calibration.table import CalibrationTable
-    from edgefer.errors import InputError
     from edgefer.files import read_bytes
 
     found = read_bytes(path, "ranges in JSON", _TABLE_LIMIT)
-    table = CalibrationTable.from_json(found, str(path))
-    if table.drawn and not allow_drawn:
-        msg = f"{path}: its ranges are of drawn faces; give those of real ones, or --allow-drawn"
-        raise InputError(msg)
-    return table
+    return CalibrationTable.from_json(found, str(path))
 
 
 def read_setting_faces(

@@ -103,6 +103,11 @@ def train(
     if trunk_rate is not None and (weights is None or qat):
         msg = "--trunk-rate is for weights that are loaded beside fresh ones"
         raise InputError(msg)
+    if output is not None and (output.suffix.lower() == ".onnx") != qat:
+        msg = (
+            f"--output {output}: expected a name that ends in {'.onnx' if qat else '.safetensors'}"
+        )
+        raise InputError(msg)
     choices = read_choices(size, without, scale_order)
     chosen = find_network(network).varied(choices)
     job = Job(chosen, options, data, validation, weights, threads, Broken(skip_broken))
@@ -131,7 +136,7 @@ def _show(document: dict[str, Any]) -> None:
             [
                 ("weights", document["weights"]),
                 ("sha256", document["sha256"]),
-                ("started from", start["source"] if start else "chance"),
+                ("from", start["source"] if start else "chance"),
                 ("trained on", f"{data['faces']} faces of {data['name']}{left_out}"),
                 ("measured on", measured),
                 ("accuracy", percent(document["accuracy"], 2)),

@@ -60,6 +60,11 @@ class Choices:
     without: frozenset[str] | None = None
     scale_order: ScaleOrder | None = None
 
+    def __str__(self) -> str:
+        labels, without = (self.labels and ", ".join(self.labels), ", ".join(self.without or ()))
+        said = {"labels": labels, "size": self.size, "without": without, "order": self.scale_order}
+        return "; ".join(f"{what} {value}" for what, value in said.items() if value)
+
     @classmethod
     def from_json(cls, labels: object, variant: object) -> Choices:
         """From what `Network.variant` gave; ValueError where it is something else."""

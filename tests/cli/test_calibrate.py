@@ -57,6 +57,10 @@ WRONG = {
     "repair to no end": ([*DRAWN, "--repair", "all"], "--sensitivity"),
     "calibrator": ([*DRAWN, "--calibrator", "loud"], "min-max"),
     "faces": (["--data", "nothing:here"], "nothing"),
+    "one file for both": (
+        [*DRAWN, "--sensitivity", "--output", "a.svg", "--picture", "./a.svg"],
+        "a file of its own",
+    ),
     "output": ([*DRAWN, "--output", "nowhere/a.json"], "nowhere"),
 }
 
@@ -72,6 +76,17 @@ def test_wrong_input_is_one_line_and_no_file(
     assert expected in done.err
     assert len(done.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_no_ranges_are_left_where_the_picture_cannot_be(
+    edgefer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fer-lite-layers.svg").mkdir()
+    done = edgefer("calibrate", "fer-lite", *DRAWN, "--sensitivity", "--output", "a.json")
+    assert done.status == 2
+    assert "fer-lite-layers.svg" in done.err
+    assert not (tmp_path / "a.json").exists()
 
 
 def test_few_faces_and_one_class_are_told(edgefer, tmp_path: Path, faces_of_one: Path) -> None:

@@ -65,6 +65,7 @@ def test_json_is_one_document(edgefer, tmp_path: Path) -> None:
     assert document["id"] == read_bundle(tmp_path / "a.edgefer").id
 
 
+DRAWN = ("--calibration", "synthetic:8", "--allow-drawn")
 WRONG = {
     "network": (["alexnet"], "network 'alexnet'"),
     "precision": (["--precision", "int4"], "precision 'int4'"),
@@ -76,11 +77,14 @@ WRONG = {
     "drawn": (["--calibration", "synthetic:8"], "--allow-drawn"),
     "ranges of fp32": (["--precision", "fp32", "--calibration", "synthetic:8"], "no ranges"),
     "calibrator of fp16": (["--precision", "fp16", "--calibrator", "mse"], "only int8"),
-    "calibrator": (["--calibrator", "loud"], "min-max, percentile, mse, entropy, auto"),
-    "calibrator without faces": (["--calibrator", "mse"], "--calibration DATA"),
+    "calibrator": ([*DRAWN, "--calibrator", "loud"], "min-max, percentile, mse, entropy, auto"),
+    "calibrator without faces": (["--calibrator", "entropy"], "--calibration DATA"),
+    "faces without faces": (["--calibration-faces", "512"], "--calibration DATA"),
+    "calibrator of ranges": (["--ranges", "a.json", "--calibrator", "entropy"], "--calibration"),
+    "ranges of fp16": (["--precision", "fp16", "--ranges", "a.json"], "only int8"),
     "two ranges": (["--ranges", "a.json", "--calibration", "synthetic"], "one of the two"),
     "no ranges": (["--ranges", "a.json"], "a.json"),
-    "repair": (["--repair", "glue"], "equalisation, rounding, bias-correction"),
+    "repair": ([*DRAWN, "--repair", "glue"], "equalisation, rounding, bias-correction"),
     "drop without faces": (["--max-drop", "0.5"], "--evaluation DATA"),
     "drop": (["--evaluation", "synthetic:8", "--max-drop", "-1"], "0 to 100 points"),
     "metric": (["--evaluation", "synthetic:8", "--metric", "recall"], "accuracy, macro-f1"),
@@ -95,6 +99,22 @@ WRONG = {
     "output": (["--output", "void"], "void"),
     "option": (["--sideways"], "--sideways"),
 }
+
+
+def test_fp16_says_which_faces_were_looked_at(edgefer, tmp_path: Path) -> None:
+    command = ("export", "--precision", "fp16", "--output", tmp_path / "a.edgefer")
+    assert "looked for on drawn faces" in edgefer(*command).out
+    assert "looked for on synthetic" in edgefer(*command, *DRAWN).out
+
+
+def test_the_default_name_is_checked_before_the_work(
+    edgefer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fer-lite-int8.edgefer").mkdir()
+    done = edgefer("export", *DRAWN, "--calibration", "nothing:here")
+    assert done.status == 2
+    assert "fer-lite-int8.edgefer" in done.err
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -188,5 +208,5 @@ def test_a_network_is_not_written_over(edgefer, tmp_path: Path) -> None:
     ):
         done = edgefer(*command)
         assert done.status == 2
-        assert "another file than the inputs" in done.err
+        assert "expected a file of its own" in done.err
     assert path.read_bytes() == b"a network"

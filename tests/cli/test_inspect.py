@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgefer.bundle import Bundle, read_bundle
+from edgefer.export.shipped import shipped_graph
 from tests.export.foreign_graphs import Form, classifier
 
 
@@ -91,10 +92,16 @@ def test_an_onnx_file_alone_is_no_bundle(edgefer, tmp_path: Path) -> None:
     assert "--suggest-spec" in outcome.err
 
 
-def test_a_spec_of_a_graph_that_is_ours_already(edgefer, tmp_path: Path, tiny_graph) -> None:
+def test_a_spec_of_a_graph_that_is_ours_already(edgefer, tmp_path: Path) -> None:
     path = tmp_path / "ours.onnx"
-    path.write_bytes(tiny_graph(16))
+    path.write_bytes(shipped_graph().data)
     outcome = edgefer("inspect", path, "--suggest-spec")
     assert outcome.status == 2
     assert outcome.err.count("\n") == 1
-    assert "found uint8 [?, 16, 16, 3]" in outcome.err
+    assert "found ours; export it without a spec" in outcome.err
+
+
+def test_a_card_and_a_spec_are_of_different_files(edgefer, tmp_path: Path) -> None:
+    outcome = edgefer("inspect", tmp_path / "x.onnx", "--suggest-spec", "--card")
+    assert outcome.status == 2
+    assert "give one of the two" in outcome.err

@@ -76,7 +76,7 @@ def test_training_goes_on_from_weights(edgefer) -> None:
     origin = read_weights(Path("second"), find_network("tiny")).origin["training"]
     assert origin["start"]["training"]["data"]["name"] == "synthetic"
     done = edgefer("train", "tiny", *SHORT, "--output", "third", "--weights", "second")
-    assert "started from" in done.out
+    assert "\n from " in done.out
     assert "second" in done.out
 
 

@@ -19,6 +19,7 @@ from edgefer.export.gate import (
     Limits,
     Metric,
     divergences,
+    in_points,
     losses,
 )
 from edgefer.export.graph import read_graph
@@ -150,8 +151,17 @@ def test_the_error_names_graph_figure_and_what_to_do() -> None:
     assert error.exit_status == 1
     text = str(error)
     assert text.startswith("gpu.onnx lost too much on faces@valid, no bundle is written: accuracy")
-    assert "0.00 against 100.00 in FP32" in text
-    assert text.endswith("try this")
+    assert "0.00 against FP32's 100.00 points" in text
+    assert text.endswith("try try this")
+    searched = str(GateFailed(lost, "faces@valid", ["x"], "whichever layers stay high"))
+    assert "on faces@valid whichever layers stay high, no bundle" in searched
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(71.837, "71.84"), (0.0, "0.00"), (-0.0023, "-0.002"), (0.05, "0.05")]
+)
+def test_what_is_not_0_does_not_look_like_it(value: float, text: str) -> None:
+    assert in_points(value) == text
 
 
 @pytest.mark.parametrize(

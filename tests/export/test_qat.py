@@ -139,7 +139,7 @@ def test_the_file_is_exported_with_the_scales_of_the_training(
     list(made)
     write_calibrated(tmp_path / "made.onnx", *made.result(None))
     read = graph_from_file(tmp_path / "made.onnx")
-    bundle = export_bundle(Source(read, table=read.table), Precision.INT8)
+    bundle = export_bundle(Source(read, table=read.table), Precision.INT8, allow_drawn=True)
     model = onnx.load_model_from_string(bundle.graph(Flavour.GPU))
     stored = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
     scales = made.averaged.graph.scales()
