@@ -140,7 +140,8 @@ def _check_options(
     if calibration and table:
         msg = f"--ranges {table}: --calibration {calibration} makes them anew; give one of the two"
         raise InputError(msg)
-    how = {"--calibrator": calibrator, "--calibration-faces": faces, "--repair": repair}
+    wanted = None if repair == "none" else repair
+    how = {"--calibrator": calibrator, "--calibration-faces": faces, "--repair": wanted}
     asked = [f"{option} {value}" for option, value in how.items() if value is not None]
     of_int8 = [*asked, f"--ranges {table}"] if table else asked
     if of_int8 and precision is not Precision.INT8:

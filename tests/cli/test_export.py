@@ -101,6 +101,11 @@ WRONG = {
 }
 
 
+def test_no_repairs_can_be_asked_for_in_words(edgefer, tmp_path: Path) -> None:
+    done = edgefer("export", "--repair", "none", "--output", tmp_path / "a.edgefer")
+    assert done.status == 0, done.err
+
+
 def test_fp16_says_which_faces_were_looked_at(edgefer, tmp_path: Path) -> None:
     command = ("export", "--precision", "fp16", "--output", tmp_path / "a.edgefer")
     assert "looked for on drawn faces" in edgefer(*command).out
