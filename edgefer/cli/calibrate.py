@@ -193,6 +193,6 @@ def _row(layer: LayerSensitivity) -> tuple[str, ...]:
         f"{layer.share:.1%}",
         f"{layer.divergence:.1e}",
         str(layer.flips),
-        NO_DATA if layer.saved is None else f"{layer.saved:.0f} us",
+        NO_DATA if layer.saved is None else f"{round(layer.saved)} us",
         f"{layer.estimate:.1f} us",
     )

@@ -57,8 +57,7 @@ def _rows(layers: Sequence[LayerSensitivity]) -> Iterator[str]:
     zero = _GAIN + 0.7 * _BARS * -lowest / span
     for number, layer in enumerate(layers):
         middle = _TOP + _ROW * number
-        name = layer.layer if len(layer.layer) <= _LONGEST else f"…{layer.layer[1 - _LONGEST :]}"
-        yield _text(_NAMES, middle + 14, name)
+        yield _text(_NAMES, middle + 14, short_name(layer.layer))
         decades = math.log10(max(layer.divergence, 1e-30) / most) + _DECADES
         cost = _BARS * 0.7 * max(decades, 0) / _DECADES
         yield _bar("cost", _COST, middle, cost)
@@ -70,7 +69,7 @@ def _rows(layers: Sequence[LayerSensitivity]) -> Iterator[str]:
         width = 0.7 * _BARS * abs(layer.saved) / span
         left = zero if layer.saved >= 0 else zero - width
         yield _bar("gain" if layer.saved >= 0 else "loss", left, middle, width)
-        yield _text(max(zero, left + width) + 6, middle + 14, f"{layer.saved:.0f}", "small")
+        yield _text(max(zero, left + width) + 6, middle + 14, str(round(layer.saved)), "small")
 
 
 def short_name(layer: str) -> str:
