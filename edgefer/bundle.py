@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgefer.errors import BundleError, reason
 from edgefer.files import read_bytes, sha256, write_atomically
 from edgefer.golden import Golden
-from edgefer.manifest import Flavour, Manifest
+from edgefer.manifest import Flavour, Manifest, Member
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
 CALIBRATION = "calibration.json"
 CARD = "card.md"
 _REQUIRED = {Flavour.GPU.member, Flavour.CPU.member, GOLDEN, CARD}
-_KNOWN = _REQUIRED | {CALIBRATION}
+_KNOWN = _REQUIRED | {CALIBRATION, MANIFEST}
+# An engine that was built ahead of time, or its sidecar.
+_ENGINE = re.compile(r"engines/[a-z0-9][a-z0-9+-]{0,127}\.(engine|json)")
 
 _FILE_LIMIT = 2 << 30
 _MANIFEST_LIMIT = 4 << 20
@@ -59,6 +62,24 @@ class Bundle:
         """The golden faces and answers."""
         manifest = self.manifest
         return Golden.from_npz(self.members[GOLDEN], manifest.size, len(manifest.labels))
+
+    def engines(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """The engines that were built ahead of time: name, bytes and sidecar."""
+        for name, data in self.members.items():
+            stem, _, suffix = name.rpartition(".")
+            if suffix == "engine":
+                described = self.members.get(f"{stem}.json")
+                if described is None:
+                    msg = f"member '{stem}.json' is missing: the sidecar of an engine"
+                    raise BundleError(msg)
+                yield name, data, described
+
+    def with_engine(self, name: str, plan: bytes, sidecar: bytes) -> Bundle:
+        """The same bundle with one more engine, or another one of that name."""
+        added = {f"engines/{name}.engine": plan, f"engines/{name}.json": sidecar}
+        files = {member: Member(sha256(data), len(data)) for member, data in added.items()}
+        manifest = replace(self.manifest, files={**self.manifest.files, **files})
+        return Bundle(manifest, {**self.members, **added})
 
     def write(self, path: Path) -> None:
         """Write the bundle, whole or not at all."""
@@ -113,7 +134,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         if names.count(entry.filename) > 1:
             msg = f"member {entry.filename!r:.80} is there more than once"
             raise BundleError(msg)
-        if entry.filename not in _KNOWN | {MANIFEST}:
+        if entry.filename not in _KNOWN and not _ENGINE.fullmatch(entry.filename):
             msg = f"member {entry.filename!r:.80} does not belong in a bundle"
             raise BundleError(msg)
         if entry.compress_type != zipfile.ZIP_STORED:

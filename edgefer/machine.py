@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgefer.jetson import find_jetpack, power_mode
+
 # What the kernel calls the instructions that multiply INT8: x86 "flags", Arm "Features".
 _INT8_FLAGS = (
     "avx512_vnni",
@@ -38,8 +40,8 @@ class Machine:
     """Facts about this machine; None where it does not tell.
 
     `int8_instructions` are the kernel's names, `cores` those this process may use, memory is in
-    bytes. `gpus` are those of the desktop driver; of a Jetson, `jetson` is the board's name and
-    `l4t` the release line of its Linux.
+    bytes. `gpus` are those of the desktop driver; of a Jetson, `jetson` is the board's name,
+    `l4t` the release line of its Linux, `jetpack` its version and `power_mode` the name.
     """
 
     python: str
@@ -54,6 +56,8 @@ class Machine:
     nvidia_driver: str | None
     jetson: str | None
     l4t: str | None
+    jetpack: str | None
+    power_mode: str | None
 
     @property
     def processor(self) -> str:
@@ -79,6 +83,8 @@ def read_machine(root: Path = Path("/")) -> Machine:
     driver = re.search(r" (\d+\.[\d.]+) ", _text(nvidia / "version"))
     gpus = (_field(_text(path), "Model") for path in sorted(nvidia.glob("gpus/*/information")))
     l4t = _text(root / "etc/nv_tegra_release").split("\n")[0].lstrip("# ") or None
+    jetpack = find_jetpack(l4t)
+    status = _text(root / "var/lib/nvpmodel/status")
     board = _text(root / "proc/device-tree/model").rstrip("\0\n") or None
     return Machine(
         python=platform.python_version(),
@@ -93,6 +99,8 @@ def read_machine(root: Path = Path("/")) -> Machine:
         nvidia_driver=driver[1] if driver else None,
         jetson=board if l4t or "jetson" in (board or "").lower() else None,
         l4t=l4t,
+        jetpack=jetpack.version if jetpack else None,
+        power_mode=power_mode(status, _text(root / "etc/nvpmodel.conf")),
     )
 
 

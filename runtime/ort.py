@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from edgefer.bundle import Bundle
-from edgefer.errors import BundleError, EdgeferError, MachineError, reason
+from edgefer.errors import BundleError, EdgeferError, MachineError, RuntimeLost, reason
 from edgefer.imports import require
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Manifest, Precision
-from edgefer.runtime.backend import MOST_FACES, Backend, Floats, Pixels
+from edgefer.runtime.backend import MOST_FACES, Backend, Floats, OpenOptions, Pixels
+from edgefer.runtime.cuda_python import LOST
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, IOBinding, NodeArg, SessionOptions
 
 _ROUNDS_FP16 = (1, 30)
+# A name, and options that only that provider knows.
+Provider: TypeAlias = tuple[str, dict[str, str]]
+# As it words what CUDA and the libraries on top of it report.
+_GPU_FAILURE = re.compile(r"(?P<library>CU[A-Z_]+) failure (?P<code>\d+)")
 _FATAL_ONLY = 4  # what ONNX Runtime has to say comes with its exception
 
 
@@ -37,27 +44,22 @@ class OnnxRuntime(Backend):
         self._bound: dict[int, tuple[IOBinding, dict[str, Floats]]] = {}
 
     @classmethod
-    def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> OnnxRuntime:
-        """Load the graph on the CPU provider, with `threads` threads (None: all cores)."""
+    def open(cls, bundle: Bundle, flavour: Flavour, options: OpenOptions) -> OnnxRuntime:
+        """Load the graph on the CPU provider, with that many threads."""
         library = require("onnxruntime", "cpu")
         if flavour is Flavour.GPU and bundle.manifest.precision is Precision.INT8:
             _check_rounding(flavour.member)
-        options = session_options(threads)
-        try:
-            session = library.InferenceSession(
-                bundle.graph(flavour), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its exceptions have no common base
-            raise _ours(error, flavour.member) from error
-        _check_contract(session, bundle.manifest, flavour.member)
+        cpu: Provider = ("CPUExecutionProvider", {})
+        session = open_session(library, bundle, flavour, cpu, options.threads)
         return cls(session, bundle.manifest)
 
     def run(self, faces: Pixels) -> dict[str, Floats]:
         """Copy the faces in, run, and give the bound answers."""
         count = len(faces)
         self._pixels[:count] = faces
-        binding, answers = self._bound.get(count) or self._bind(count)
         try:
+            binding, answers = self._bound.get(count) or self._bind(count)
+            self._send(count)
             self._session.run_with_iobinding(binding)
         except Exception as error:  # its exceptions have no common base
             raise _ours(error, "running the graph") from error
@@ -66,18 +68,55 @@ class OnnxRuntime(Backend):
     def _bind(self, count: int) -> tuple[IOBinding, dict[str, Floats]]:
         """Bind the front of each buffer: all batch sizes share the same memory."""
         binding = self._session.io_binding()
-        faces = self._pixels[:count]
-        binding.bind_input("pixels", "cpu", 0, faces.dtype, faces.shape, faces.ctypes.data)
+        self._bind_pixels(binding, count)
         fronts = {name: buffer[:count] for name, buffer in self._answers.items()}
         for name, front in fronts.items():
+            # From a GPU too it is copied here as the run ends: a handful of numbers a face.
             binding.bind_output(name, "cpu", 0, front.dtype, front.shape, front.ctypes.data)
         self._bound[count] = binding, fronts
         return binding, fronts
+
+    def _bind_pixels(self, binding: IOBinding, count: int) -> None:
+        faces = self._pixels[:count]
+        binding.bind_input("pixels", "cpu", 0, faces.dtype, faces.shape, faces.ctypes.data)
+
+    def _send(self, count: int) -> None:
+        """Take the front of the pixels to where the graph reads them; on a CPU they are there."""
 
     def close(self) -> None:
         """Free the session; its threads end."""
         self._bound.clear()
         del self._session
+
+
+def open_session(
+    library: ModuleType,
+    bundle: Bundle,
+    flavour: Flavour,
+    provider: Provider,
+    threads: int | None,
+) -> InferenceSession:
+    """The graph of that flavour on that provider, and on no other.
+
+    Raises MachineError where ONNX Runtime takes another one.
+    """
+    graph = bundle.graph(flavour)
+    try:
+        session = library.InferenceSession(
+            graph, session_options(threads), providers=[provider], enable_fallback=0
+        )
+    except Exception as error:  # its exceptions have no common base
+        raise _ours(error, flavour.member) from error
+    session.disable_fallback()
+    found = session.get_providers()
+    if found[:1] != [provider[0]]:
+        msg = (
+            f"{flavour.member}: expected ONNX Runtime {library.__version__} to run it with "
+            f"{provider[0]}, found {', '.join(found)}; what it printed says why"
+        )
+        raise MachineError(msg)
+    _check_contract(session, bundle.manifest, flavour.member)
+    return session
 
 
 def session_options(threads: int | None = None) -> SessionOptions:
@@ -120,6 +159,11 @@ def _ours(error: Exception, what: str) -> EdgeferError:
     found = reason(error)
     if isinstance(error, MemoryError) or "bad_alloc" in found or "Failed to allocate" in found:
         return MachineError(f"{what}: ONNX Runtime {version} ran out of memory ({found})")
+    gpu = _GPU_FAILURE.search(found)
+    if gpu is not None and gpu["library"] == "CUDA" and int(gpu["code"]) in LOST:
+        return RuntimeLost(f"{what}: CUDA lost this process ({found}); start it again")
+    if gpu is not None:
+        return MachineError(f"{what}: the GPU failed under ONNX Runtime {version} ({found})")
     return BundleError(f"{what}: ONNX Runtime {version} refused it ({found})")
 
 

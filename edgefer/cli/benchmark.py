@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgefer.cli.engines import BackendOption
 from edgefer.cli.output import JsonOption, facts, note, print_json, progress_bar, show, table
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ def benchmark(
     bundles: Annotated[
         list[Path], typer.Argument(metavar="BUNDLE...", help="The first is compared with.")
     ],
-    backend: Annotated[
-        str, typer.Option(help="The inference library; auto takes the first that runs here.")
-    ] = "auto",
+    backend: BackendOption = "auto",
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Of the CPU; one and all by default.")
     ] = None,
@@ -84,7 +83,9 @@ def _measure(
     from edgefer.runtime.session import load
 
     progress("loading", 0, 0)
-    load(bundles[0], backend=backend).close()  # imports the libraries, which is no bundle's cost
+    load(
+        bundles[0], backend=backend, progress=progress
+    ).close()  # imports the libraries, which is no bundle's cost
     with ExitStack() as stack:
         sessions, starts = [], []
         for path in bundles:

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefer.cli.doctor_trials import (
+    Children,
+    Trial,
+    children_to_try,
+    judge_backends,
+    list_providers,
+    open_backends,
+    try_detector,
+)
 from edgefer.cli.output import (
     NO_DATA,
     JsonOption,
@@ -18,39 +27,29 @@ from edgefer.cli.output import (
     show,
     table,
 )
-from edgefer.errors import EdgeferError, MachineError
+from edgefer.errors import MachineError
 
 if TYPE_CHECKING:
-    from edgefer.bundle import Bundle
+    from edgefer.cli.doctor_cache import CacheFolder
     from edgefer.cli.libraries import Finding
     from edgefer.machine import Machine
-    from edgefer.runtime.backend import Backend
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What became of trying something; `works` is None where it could not be tried."""
-
-    name: str
-    works: bool | None
-    detail: str
-
-    @property
-    def verdict(self) -> str:
-        """The same for a table."""
-        return {True: "runs", False: "does not run", None: NO_DATA}[self.works]
+    from edgefer.runtime.trial import CudaTrial, LibraryTrial
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that doctor found."""
+    """All that doctor found; `providers` are ONNX Runtime's, None where it does not load."""
 
     edgefer: str
     machine: Machine
     libraries: list[Finding]
     backends: list[Trial]
+    tensorrt: list[LibraryTrial]
+    cuda: CudaTrial
+    providers: list[str] | None
     detector: Trial
-    cache: str
+    cache: CacheFolder
+    warnings: list[str]
 
 
 def doctor(
@@ -62,7 +61,8 @@ def doctor(
 ) -> None:
     """Show what this machine can do, found by trying.
 
-    Every backend runs the default network once. The status is 0 where one of them can, else 3.
+    A backend runs the default network once; TensorRT builds two layers and runs them, in a process
+    of its own. The status is 0 where a backend can run here, else 3.
 
     \b
     Example:
@@ -92,93 +92,29 @@ def _fetch() -> None:
 
 def _examine() -> Report:
     from edgefer import __version__
+    from edgefer.cli.doctor_cache import read_cache
+    from edgefer.cli.doctor_warnings import find_warnings
     from edgefer.cli.libraries import find_libraries
     from edgefer.machine import read_machine
     from edgefer.runtime.cache import cache_folder
 
-    machine = read_machine()
+    machine, cache = read_machine(), read_cache(cache_folder())
+    with Children(children_to_try()) as children:
+        # meanwhile the children work
+        opened, detector, providers = open_backends(), try_detector(), list_providers()
+        cuda, libraries = children.cuda(), children.libraries()
     return Report(
-        __version__,
-        machine,
-        find_libraries(machine),
-        list(_try_backends()),
-        _try_detector(),
-        str(cache_folder()),
+        edgefer=__version__,
+        machine=machine,
+        libraries=find_libraries(machine),
+        backends=judge_backends(opened, libraries),
+        tensorrt=[trial for name, trial in libraries.items() if name != "onnxruntime"],
+        cuda=cuda,
+        providers=providers,
+        detector=detector,
+        cache=cache,
+        warnings=list(find_warnings(machine, libraries.get("tensorrt"), cache)),
     )
-
-
-def _try_backends() -> Iterator[Trial]:
-    from edgefer.runtime.session import BACKENDS
-
-    graph = _shipped_graph()
-    for name, backend in BACKENDS.items():
-        if graph is None:
-            yield Trial(name, None, "the default network is not in this installation")
-        else:
-            yield _try_backend(backend, _bundle_of(graph))
-
-
-def _try_backend(backend: type[Backend], bundle: Bundle) -> Trial:
-    import numpy as np
-
-    size = bundle.manifest.size
-    try:
-        opened = backend.open(bundle, backend.flavour, None)
-        try:
-            answer = opened.run(np.zeros((1, size, size, 3), np.uint8))["probabilities"]
-            right = bool(abs(float(answer.sum()) - 1) < 1e-3)
-        finally:
-            opened.close()
-    except Exception as error:  # a broken library raises anything
-        return Trial(backend.name, False, _reason(error))
-    network = bundle.manifest.network
-    found = f"ran {network}" if right else f"{network} gave probabilities that do not add up to 1"
-    return Trial(backend.name, right, f"{found}{_providers(backend.name)}")
-
-
-def _shipped_graph() -> bytes | None:
-    from edgefer.assets import read_asset
-    from edgefer.zoo.registry import DEFAULT_NETWORK
-
-    return read_asset(f"{DEFAULT_NETWORK}.onnx")
-
-
-def _bundle_of(graph: bytes) -> Bundle:
-    """The default network as every flavour: enough of a bundle to open a backend with."""
-    from edgefer.bundle import Bundle
-    from edgefer.manifest import Flavour, Manifest
-    from edgefer.zoo.registry import DEFAULT_NETWORK, NETWORKS
-
-    network = NETWORKS[DEFAULT_NETWORK]
-    manifest = Manifest.bare(network.name, network.size, network.labels)
-    return Bundle(manifest, {flavour.member: graph for flavour in Flavour})
-
-
-def _providers(backend: str) -> str:
-    if backend != "onnxruntime":
-        return ""
-    from edgefer.imports import require
-
-    providers = require("onnxruntime", "cpu").get_available_providers()
-    return f"; providers: {', '.join(providers)}"
-
-
-def _try_detector() -> Trial:
-    import numpy as np
-
-    from edgefer.runtime.detector import find_detector
-
-    try:
-        detector = find_detector()
-        detector.find(np.zeros((64, 64, 3), np.uint8))
-    except Exception as error:  # a broken OpenCV raises anything
-        return Trial("none", False, _reason(error))
-    better = "" if detector.name == "yunet" else "; --fetch-detector brings YuNet, which is better"
-    return Trial(detector.name, True, f"{detector.name}{better}")
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, EdgeferError) else f"{type(error).__name__}: {error}"
 
 
 def _show(report: Report) -> None:
@@ -188,9 +124,17 @@ def _show(report: Report) -> None:
         (found.name, found.version or "missing", found.install or "") for found in report.libraries
     )
     show(table(columns, rows, title="Optional libraries"))
+    if report.tensorrt:
+        columns = ("library", "version", "found")
+        tried = (
+            (trial.module, trial.version or NO_DATA, trial.detail) for trial in report.tensorrt
+        )
+        show(table(columns, tried, title="TensorRT, tried with two layers"))
     columns = ("backend", "here", "found")
     rows = ((trial.name, trial.verdict, trial.detail) for trial in report.backends)
     show(table(columns, rows, title="Backends, tried"))
+    if report.warnings:
+        show(table(("warning",), ((warning,) for warning in report.warnings), title=""))
 
 
 def _machine_facts(report: Report) -> Iterator[tuple[str, object]]:
@@ -200,13 +144,38 @@ def _machine_facts(report: Report) -> Iterator[tuple[str, object]]:
     yield "system", machine.system
     yield "processor", f"{machine.cpu or 'unknown'} ({machine.architecture}, {machine.cores} cores)"
     yield "INT8 instructions", ", ".join(machine.int8_instructions) or "none known"
-    if machine.memory is not None:
-        yield "memory", f"{machine.memory / 2**30:.1f} GiB"
+    yield "memory", _memory(machine.memory_available, machine.memory)
     if machine.jetson:
         yield "Jetson", machine.jetson
-        yield "Jetson Linux", machine.l4t or "unknown"
+        yield "Jetson Linux", machine.l4t or NO_DATA
+        yield "JetPack", machine.jetpack or NO_DATA
+        yield "power mode", machine.power_mode or NO_DATA
     if machine.nvidia_driver:
         yield "NVIDIA GPUs", ", ".join(machine.gpus) or "none"
         yield "NVIDIA driver", machine.nvidia_driver
+    yield from _cuda_facts(report)
+    yield "ONNX Runtime", NO_DATA if report.providers is None else ", ".join(report.providers)
     yield "face detector", report.detector.detail
-    yield "cache folder", report.cache
+    yield "cache folder", report.cache.path
+    engines = f"{report.cache.engines}, {report.cache.size / 2**20:.1f} MiB"
+    yield "engines in it", engines if report.cache.engines else "none"
+
+
+def _cuda_facts(report: Report) -> Iterator[tuple[str, object]]:
+    cuda = report.cuda
+    if cuda.device is None:
+        yield "CUDA", cuda.detail
+    else:
+        yield "CUDA", f"{cuda.device}, compute capability {cuda.capability}"
+        yield "driver's CUDA", f"{cuda.cuda}, asked through {cuda.library}"
+        yield "GPU memory", _memory(cuda.free, cuda.total)
+    cores = [trial.dla_cores for trial in report.tensorrt if trial.dla_cores is not None]
+    if report.machine.jetson or cores:
+        yield "DLA cores", max(cores, default=NO_DATA)
+
+
+def _memory(free: int | None, total: int | None) -> str:
+    if total is None:
+        return NO_DATA
+    known = NO_DATA if free is None else f"{free / 2**30:.1f}"
+    return f"{known} of {total / 2**30:.1f} GiB free"

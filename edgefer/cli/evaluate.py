@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgefer.cli.broken import SkipBrokenOption, note_left_out
+from edgefer.cli.engines import BackendOption
 from edgefer.cli.output import (
     JsonOption,
     facts,
@@ -35,9 +36,7 @@ def evaluate(
         str,
         typer.Option(metavar="DATA", help="Faces with labels: KIND:PATH[@SPLIT]; valid split."),
     ],
-    backend: Annotated[
-        str, typer.Option(help="The inference library; auto takes the first that runs here.")
-    ] = "auto",
+    backend: BackendOption = "auto",
     flavour: Annotated[
         Flavour | None, typer.Option(help="The graph; by default the one for the backend.")
     ] = None,
@@ -63,7 +62,9 @@ def evaluate(
     broken = Broken(skip_broken)
     with (
         progress_bar() as progress,
-        load(bundle, backend=backend, threads=threads, flavour=flavour) as session,
+        load(
+            bundle, backend=backend, threads=threads, flavour=flavour, progress=progress
+        ) as session,
     ):
         given = read_data(data, "valid", broken, progress)
         faces = given.relabelled(session.labels)

@@ -32,6 +32,10 @@ def inspect(
             help="Print what can be read from an ONNX file of the spec to export it with.",
         ),
     ] = False,
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="List the layers of gpu.onnx as TensorRT parses them."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what is in a bundle, and check that it is intact.
@@ -46,14 +50,18 @@ def inspect(
     from edgefer.bundle import CARD, read_bundle
     from edgefer.errors import InputError
 
-    if card and suggest_spec:
-        msg = "--card --suggest-spec: a bundle has a card, an ONNX file a spec; give one of the two"
+    if card + suggest_spec + layers > 1:
+        msg = "--card, --layers and --suggest-spec: each prints something else; give one of them"
         raise InputError(msg)
     if suggest_spec or bundle.suffix.lower() == ".onnx":
         _print_text("spec", _suggested(bundle, suggest_spec), json)
         return
     found = read_bundle(bundle)
-    if card:
+    if layers:
+        from edgefer.cli.layers import show_layers
+
+        show_layers(found, json)
+    elif card:
         _print_text("card", found.members[CARD].decode(errors="replace"), json)
     elif json:
         manifest = loads(found.manifest.to_json())

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from edgefer.machine import Machine
 from edgefer.versions import installed
 
 _JETPACK = "sudo apt install nvidia-jetpack"
+# JetPack's own is there, and this virtual environment does not see it.
+_SEE_SYSTEM = "python3 -m venv --system-site-packages FOLDER"
+_CUDA = "cuda.bindings"
+# The oldest driver of CUDA 13, whose libraries refuse an older one.
+_CUDA_13_DRIVER = 580
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,13 @@ LIBRARIES = (
         _extra("tensorrt"),
         _JETPACK,
     ),
-    Library("tensorrt_rtx_bindings", ("tensorrt_rtx_cu13_bindings",), _extra("rtx")),
     Library(
-        "cuda.bindings",
-        ("cuda-python", "cuda-bindings"),
-        "pip install cuda-python",
-        _extra("jetpack6") + ", jetpack7 on JetPack 7",
+        "tensorrt_rtx_bindings",
+        ("tensorrt_rtx_cu13_bindings",),
+        _extra("rtx"),
+        "not for Jetsons",
     ),
+    Library(_CUDA, ("cuda-python", "cuda-bindings"), "pip install cuda-python"),
     Library("pycuda", ("pycuda",), _extra("pycuda")),
 )
 
@@ -74,9 +80,32 @@ def find_libraries(machine: Machine) -> list[Finding]:
 def _find(library: Library, machine: Machine) -> Finding:
     if _is_there(library.module):
         return Finding(library.module, _version(library), None)
+    if library.module == _CUDA:
+        return Finding(_CUDA, None, _cuda_python(machine))
     if machine.jetson is None:
         return Finding(library.module, None, library.install)
+    if library.on_jetson == _JETPACK and _system_has(library.module):
+        return Finding(library.module, None, _SEE_SYSTEM)
     return Finding(library.module, None, library.on_jetson or library.install)
+
+
+def _cuda_python(machine: Machine) -> str:
+    """The one for this JetPack, or else for this driver."""
+    if machine.jetson is not None:
+        known = (machine.jetpack or "").split(".")[0]
+        if known in ("6", "7"):
+            return _extra(f"jetpack{known}")
+        return _extra("jetpack6") + ", jetpack7 on JetPack 7"
+    driver = (machine.nvidia_driver or "").split(".")[0]
+    if driver.isdecimal() and int(driver) < _CUDA_13_DRIVER:
+        return "pip install 'cuda-python>=12.6,<13'"
+    return "pip install cuda-python"
+
+
+def _system_has(module: str, root: Path = Path("/")) -> bool:
+    """Whether the system's own Python has it."""
+    names = (f"{module}/__init__.py", f"{module}.*.so")
+    return any(any(root.glob(f"usr/lib/python3*/dist-packages/{name}")) for name in names)
 
 
 def _is_there(module: str) -> bool:

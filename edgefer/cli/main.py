@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from edgefer import __version__
 from edgefer.cli.benchmark import benchmark
+from edgefer.cli.build import build
 from edgefer.cli.calibrate import calibrate
 from edgefer.cli.convert import convert
 from edgefer.cli.data import data
@@ -99,6 +100,7 @@ def edgefer(
 
 
 app.command()(benchmark)
+app.command()(build)
 app.command()(calibrate)
 app.command()(convert)
 app.command()(data)

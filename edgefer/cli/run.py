@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgefer.cli.engines import BackendOption, DlaOption, OnMismatchOption, note_backend
 from edgefer.cli.output import (
     JsonOption,
     facts,
@@ -32,13 +33,10 @@ _COLUMNS = ("face", "box", "expression", "confidence", "runner-up")
 def run(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to run.")],
     sources: Annotated[
-        list[str],
-        typer.Argument(metavar="SOURCE", help="Pictures, videos, or the number of a camera."),
-    ],
-    backend: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="The inference library; auto: the first that runs here."),
-    ] = "auto",
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help="Pictures, videos, or the number of a camera."),
+    ] = None,
+    backend: BackendOption = "auto",
     threads: Annotated[
         int | None, typer.Option(metavar="N", help="Threads on the CPU; all cores by default.")
     ] = None,
@@ -51,6 +49,12 @@ def run(
             metavar="FOLDER", help="For annotated pictures; beside each picture by default."
         ),
     ] = None,
+    on_mismatch: OnMismatchOption = "rebuild",
+    dla: DlaOption = None,
+    build_only: Annotated[
+        bool,
+        typer.Option("--build-only", help="Load the bundle, build what it needs, and end."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Read the expressions in pictures, in a video, or before a camera.
@@ -67,12 +71,23 @@ def run(
     from edgefer.cli.sources import Picture, Video, find_source
     from edgefer.cli.targets import find_targets
     from edgefer.runtime.recognizer import Recognizer
+    from edgefer.runtime.session import load
 
-    found = [find_source(source) for source in sources]
+    _check_sources(sources, build_only)
+    found = [find_source(source) for source in sources or ()]
     targets = find_targets(found, output)
-    with Recognizer(bundle, detector=detector, backend=backend, threads=threads) as recognizer:
-        if not json:
-            note(f"{recognizer.session.backend} ({recognizer.session.why})")
+    with progress_bar() as progress:
+        session = load(
+            bundle,
+            backend=backend,
+            threads=threads,
+            on_mismatch=on_mismatch,
+            dla=dla,
+            progress=progress,
+        )
+    if build_only or not json:
+        note_backend(session)
+    with session, Recognizer(session, detector=detector) as recognizer:
         for source in found:
             if isinstance(source, Picture):
                 _run_picture(recognizer, source, targets[source.path], json)
@@ -80,6 +95,16 @@ def run(
                 _run_video(recognizer, source, json)
             else:
                 _run_camera(recognizer, source, json)
+
+
+def _check_sources(sources: Sequence[str] | None, build_only: bool) -> None:
+    """A source, or none with --build-only."""
+    from edgefer.errors import InputError
+
+    if bool(sources) == build_only:
+        found = f"SOURCE {sources[0]} with --build-only" if sources else "none"
+        msg = f"SOURCE: expected pictures, a video, a camera, or --build-only alone, found {found}"
+        raise InputError(msg)
 
 
 def _run_picture(recognizer: Recognizer, picture: Picture, target: Target, json: bool) -> None:

@@ -17,6 +17,11 @@ ORIN = {
     "proc/meminfo": "MemTotal:       31338824 kB\nMemAvailable:   27000000 kB\n",
     "proc/device-tree/model": "NVIDIA Jetson AGX Orin Developer Kit\0",
     "etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n",
+    "var/lib/nvpmodel/status": "pmode:0002\n",
+    "etc/nvpmodel.conf": (
+        "< POWER_MODEL ID=0 NAME=15W >\nCPU_ONLINE CORE_0 1\n"
+        "< POWER_MODEL ID=2 NAME=MAXN_SUPER >\n< PM_CONFIG DEFAULT=1 >\n"
+    ),
 }
 DESKTOP = {
     "proc/cpuinfo": (
@@ -51,6 +56,7 @@ def test_a_jetson(tmp_path: Path) -> None:
     assert machine.memory_available == 27000000 * 1024
     assert machine.jetson == "NVIDIA Jetson AGX Orin Developer Kit"
     assert machine.l4t == "R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic"
+    assert (machine.jetpack, machine.power_mode) == ("6.2", "MAXN_SUPER")
 
 
 def test_a_desktop(tmp_path: Path) -> None:
@@ -61,6 +67,15 @@ def test_a_desktop(tmp_path: Path) -> None:
     assert machine.gpus == ("NVIDIA GeForce RTX 4090",)
     assert machine.nvidia_driver == "570.86.15"
     assert (machine.memory_available, machine.jetson, machine.l4t) == (None, None, None)
+    assert (machine.jetpack, machine.power_mode) == (None, None)
+
+
+def test_what_a_jetson_does_not_tell_is_not_guessed(tmp_path: Path) -> None:
+    without_names = {name: text for name, text in ORIN.items() if name != "etc/nvpmodel.conf"}
+    newer = "# R39 (release), REVISION: 9.9, GCID: 1, BOARD: generic\n"
+    machine = read_machine(plant(tmp_path, {**without_names, "etc/nv_tegra_release": newer}))
+    assert machine.l4t == "R39 (release), REVISION: 9.9, GCID: 1, BOARD: generic"
+    assert (machine.jetpack, machine.power_mode) == (None, None)
 
 
 def test_another_board_is_no_jetson(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from onnxruntime import InferenceSession
 
-from edgefer.errors import BundleError, CheckFailed, MachineError
+from edgefer.errors import BundleError, CheckFailed, MachineError, RuntimeLost
 from edgefer.manifest import Flavour
+from edgefer.runtime.backend import OpenOptions
 from edgefer.runtime.ort import OnnxRuntime, _ours
 from edgefer.runtime.session import load
 
@@ -87,7 +88,7 @@ def test_an_answer_that_is_not_finite_is_no_answer(tmp_path: Path) -> None:
 
 def test_a_graph_that_fails_when_it_runs_says_so() -> None:
     """It is given a buffer for one label too many."""
-    backend = OnnxRuntime.open(tiny_bundle(), Flavour.CPU, 1)
+    backend = OnnxRuntime.open(tiny_bundle(), Flavour.CPU, OpenOptions(threads=1))
     backend._answers["probabilities"] = np.empty((1, len(LABELS) + 1), np.float32)
     with pytest.raises(BundleError, match="running the graph: ONNX Runtime .* refused it"):
         backend.run(np.zeros((1, SIZE, SIZE, 3), np.uint8))
@@ -97,7 +98,9 @@ def test_a_newer_opset_is_refused() -> None:
     graph = tiny_graph()
     graph.opset_import[0].version = 99
     with pytest.raises(BundleError, match=r"cpu\.onnx: ONNX Runtime .* refused it \(.*opset"):
-        OnnxRuntime.open(tiny_bundle(graph.SerializeToString()), Flavour.CPU, 1)
+        OnnxRuntime.open(
+            tiny_bundle(graph.SerializeToString()), Flavour.CPU, OpenOptions(threads=1)
+        )
 
 
 @pytest.mark.parametrize(
@@ -109,3 +112,20 @@ def test_too_little_memory_is_the_machines(error: Exception) -> None:
     found = _ours(error, "cpu.onnx")
     assert isinstance(found, MachineError)
     assert "\n" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("CUDA failure 100: no CUDA-capable device is detected ; GPU=-1", MachineError),
+        ("CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0", MachineError),
+        ("CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0", MachineError),
+        ("CUDA failure 700: an illegal memory access was encountered ; GPU=0", RuntimeLost),
+        ("CUBLAS failure 700: made up, as only CUDA's numbers mean this", MachineError),
+        ("Node (x) Op (Conv) failed", BundleError),
+    ],
+)
+def test_what_fails_on_a_gpu_is_the_machines(said: str, kind: type[Exception]) -> None:
+    found = _ours(RuntimeError(said), "running the graph")
+    assert type(found) is kind
+    assert said in str(found)

@@ -21,7 +21,7 @@ from edgefer.bundle import GOLDEN, read_bundle
 from edgefer.errors import BundleError, CheckFailed, InputError, MachineError, MissingDependency
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Precision
-from edgefer.runtime import session as session_module
+from edgefer.runtime import selection
 from edgefer.runtime.ort import OnnxRuntime, rounds_fp16, session_options
 from edgefer.runtime.session import Session, load
 
@@ -202,7 +202,7 @@ def test_runs_the_flavour_that_is_given(
 
 @pytest.mark.parametrize("name", ["tensorflow", "", "AUTO", None, ()])
 def test_an_unknown_name_is_named(bundle_path: Path, name: Any) -> None:
-    known = re.escape(f"backend '{name}': expected auto or one of onnxruntime")
+    known = re.escape(f"backend '{name}': expected auto or one of tensorrt, ")
     with pytest.raises(InputError, match=known):
         load(bundle_path, backend=name)
     if name is not None:
@@ -244,10 +244,11 @@ class Elsewhere(OnnxRuntime):
 
 def test_auto_says_what_it_passed_over(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backends = {"elsewhere": Elsewhere, "onnxruntime": OnnxRuntime}
-    monkeypatch.setattr(session_module, "BACKENDS", backends)
+    monkeypatch.setattr(selection, "BACKENDS", backends)
     with load(bundle_path, threads=1) as session:
         assert session.backend == "onnxruntime"
-        assert session.why == ("the first that runs here; not elsewhere: no such device")
+        assert session.why == "the first that runs here"
+        assert session.passed_over == {"elsewhere": "no such device"}
     with pytest.raises(MachineError, match="^no such device$"):
         load(bundle_path, backend="elsewhere")
 
