@@ -8,7 +8,7 @@ SOURCES := $(wildcard edgefer/*.py edgefer/*/*.py edgefer/assets/*.* calibration
 BUNDLES := $(foreach precision,fp32 fp16 int8,build/bundles/fer-lite-$(precision).edgefer)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test results test-slow test-jetpack6 check
+.PHONY: demo test results test-slow test-jetpack6 check gpu-check
 
 # --- demo: export, run, compare -------------------------------------------------------------
 
@@ -55,6 +55,18 @@ check: .venv/test.stamp
 	$(BIN)/pip install -q --no-deps --no-build-isolation --target build/installed .
 	cd build/installed && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p edgefer
 	$(BIN)/python -m pytest -q tests/package/test_architecture.py tests/package/test_size.py
+
+# --- gpu-check: the real libraries on the GPU of this machine ---------------------------------
+
+# Another Python, as GPU_PYTHON=python3, is taken as it is: nothing is installed into it. Where it
+# cannot export, EDGEFER_TEST_BUNDLES names a folder with fer-lite in each precision.
+GPU_PYTHON ?= $(BIN)/python
+GPU_PATH = PYTHONPATH=$(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+gpu-check: $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/test.stamp)
+	$(GPU_PATH) $(GPU_PYTHON) -m pytest tests/gpu -m gpu -rs
+	$(GPU_PATH) $(GPU_PYTHON) -m edgefer.benchmarks.gpu_check \
+		$(if $(EDGEFER_TEST_BUNDLES),--bundles $(EDGEFER_TEST_BUNDLES))
 
 # --- environments -----------------------------------------------------------------------------
 

@@ -64,7 +64,6 @@ class Backend(ABC):
 
     name: ClassVar[str]
     flavour: ClassVar[Flavour]
-    needs_gpu: ClassVar[bool] = False
     outputs: Mapping[str, tuple[int, ...]]
     notes: tuple[str, ...] = ()
     engine: Sidecar | None = None

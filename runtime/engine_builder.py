@@ -103,12 +103,15 @@ class EngineBuilder:
             self._tensorrt.refuse("building the engine")
         data = bytes(plan)
         found = bytes(config.get_timing_cache().serialize()) if timed else None
-        return Built(data, found, _inspect(self._tensorrt, data) if timed else None, off_dla)
+        precisions = _inspect(self._tensorrt, data, options.dla) if timed else None
+        return Built(data, found, precisions, off_dla)
 
     def _configure(self, options: EngineOptions, progress: Progress) -> Any:
         library = self._tensorrt.library
         config = self._builder.create_builder_config()
         config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, options.workspace)
+        # ten bits are not FP32, and more than a self-check allows
+        config.clear_flag(library.BuilderFlag.TF32)
         config.profiling_verbosity = library.ProfilingVerbosity.DETAILED
         config.progress_monitor = _monitor(library, progress)
         pixels = self._network.get_input(0)
@@ -185,10 +188,13 @@ def _monitor(library: Any, progress: Progress) -> Any:
     return Monitor()
 
 
-def _inspect(tensorrt: TensorRT, plan: bytes) -> dict[str, int]:
+def _inspect(tensorrt: TensorRT, plan: bytes, dla: int | None) -> dict[str, int]:
     """How many layers of an engine that was just built here compute in each type."""
     library = tensorrt.library
-    engine = library.Runtime(tensorrt.logger).deserialize_cuda_engine(plan)
+    runtime = library.Runtime(tensorrt.logger)
+    if dla is not None:
+        runtime.DLA_core = dla
+    engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
         tensorrt.refuse("reading the engine that was just built")
     inspector = engine.create_engine_inspector()

@@ -6,7 +6,6 @@ have the hash in its sidecar, and only if everything it depends on is as it was.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -148,6 +147,8 @@ class EngineCache:
     @contextmanager
     def _lock(self, path: Path, progress: Progress) -> Iterator[None]:
         """One process at a time for each engine; the kernel frees the lock of one that dies."""
+        import fcntl  # Windows has none, and runs bundles on its CPU without this
+
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(path.with_suffix(".lock"), flags, 0o600), "rb") as file:
             try:

@@ -38,7 +38,6 @@ class OnnxRuntimeCuda(OnnxRuntime):
 
     name = "onnxruntime-cuda"
     flavour = Flavour.GPU
-    needs_gpu = True
     # The tests put a CPU's here.
     provider: ClassVar[str] = "CUDAExecutionProvider"
     device: ClassVar[str] = "cuda"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgefer.bundle import Bundle
@@ -13,18 +13,42 @@ from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.backend import Backend, OpenOptions
 from edgefer.runtime.cuda import require_driver
 from edgefer.runtime.external_data import refuse_external_data
-from edgefer.runtime.ort import OnnxRuntime
-from edgefer.runtime.ort_cuda import OnnxRuntimeCuda
-from edgefer.runtime.rtx import TensorRTRTX
-from edgefer.runtime.trt import TensorRTBackend
 
-# In the order in which `auto` tries them.
-BACKENDS: dict[str, type[Backend]] = {
-    backend.name: backend
-    for backend in (TensorRTBackend, TensorRTRTX, OnnxRuntimeCuda, OnnxRuntime)
+
+def _tensorrt() -> type[Backend]:
+    from edgefer.runtime.trt import TensorRTBackend
+
+    return TensorRTBackend
+
+
+def _tensorrt_rtx() -> type[Backend]:
+    from edgefer.runtime.rtx import TensorRTRTX
+
+    return TensorRTRTX
+
+
+def _onnxruntime_cuda() -> type[Backend]:
+    from edgefer.runtime.ort_cuda import OnnxRuntimeCuda
+
+    return OnnxRuntimeCuda
+
+
+def _onnxruntime() -> type[Backend]:
+    from edgefer.runtime.ort import OnnxRuntime
+
+    return OnnxRuntime
+
+
+# In the order in which `auto` tries them; each is imported when it is tried.
+BACKENDS: dict[str, Callable[[], type[Backend]]] = {
+    "tensorrt": _tensorrt,
+    "tensorrt-rtx": _tensorrt_rtx,
+    "onnxruntime-cuda": _onnxruntime_cuda,
+    "onnxruntime": _onnxruntime,
 }
-# Those that need an engine.
-ENGINES = (TensorRTBackend.name, TensorRTRTX.name)
+# Those that need an engine, and those that `auto` passes over without an NVIDIA driver.
+ENGINES = ("tensorrt", "tensorrt-rtx")
+ON_GPU = (*ENGINES, "onnxruntime-cuda")
 
 
 @dataclass(frozen=True)
@@ -45,14 +69,14 @@ def choose(
     Raises MachineError where none can, and what opening it raises where there is one name alone.
     """
     if len(names) == 1:
-        return _open(bundle, BACKENDS[names[0]], flavour, options, "asked for by name", {})
+        return _open(bundle, names[0], flavour, options, "asked for by name", {})
     passed_over: dict[str, str] = {}
     for name in names:
         try:
-            if BACKENDS[name].needs_gpu:
+            if name in ON_GPU:
                 require_driver()
             why = "the first that runs here"
-            return _open(bundle, BACKENDS[name], flavour, options, why, passed_over)
+            return _open(bundle, name, flavour, options, why, passed_over)
         except MachineError as error:
             passed_over[name] = str(error)
     reasons = "; ".join(f"not {each}: {why}" for each, why in passed_over.items())
@@ -64,11 +88,11 @@ def among(backend: str, options: OpenOptions) -> tuple[str, ...]:
     """The names that a choice of backend stands for, InputError where an option has no effect."""
     if options.dla is None and not options.mapped:
         return tuple(BACKENDS) if backend == "auto" else (backend,)
-    if backend not in ("auto", TensorRTBackend.name):
+    if backend not in ("auto", ENGINES[0]):
         what = "mapped memory" if options.dla is None else f"DLA core {options.dla}"
-        msg = f"{what}: expected the backend {TensorRTBackend.name}, found {backend}"
+        msg = f"{what}: expected the backend {ENGINES[0]}, found {backend}"
         raise InputError(msg)
-    return (TensorRTBackend.name,)
+    return ENGINES[:1]
 
 
 def check_options(path: object, backend: object, threads: object) -> None:
@@ -97,12 +121,13 @@ def parse_flavour(flavour: Flavour | str | None) -> Flavour | None:
 
 def _open(
     bundle: Bundle,
-    kind: type[Backend],
+    name: str,
     flavour: Flavour | None,
     options: OpenOptions,
     why: str,
     passed_over: Mapping[str, str],
 ) -> Chosen:
+    kind = BACKENDS[name]()
     chosen = flavour or kind.flavour
     refuse_external_data(bundle.graph(chosen), chosen.member)
     backend = kind.open(bundle, chosen, options)

@@ -50,10 +50,10 @@ class TensorRT:
         self.logger = _logger(self.library, self._lines)
 
     def log(self) -> str:
-        """The warnings and errors since the last call, on one line."""
-        lines = " | ".join(" ".join(line.split()) for line in self._lines)
+        """The warnings and errors since the last call, each once, on one line."""
+        lines = dict.fromkeys(" ".join(line.split()) for line in self._lines)
         self._lines.clear()
-        return lines or "its log says nothing"
+        return " | ".join(lines) or "its log says nothing"
 
     def refuse(self, what: str) -> NoReturn:
         """Raise the error for a call that gave None or False, with the library's own log."""

@@ -17,6 +17,7 @@ from edgefer.runtime.device_array import DeviceFaces, device_faces
 from edgefer.runtime.engine_cache import Engine
 from edgefer.runtime.engine_sidecar import Sidecar
 from edgefer.runtime.engine_source import find_engine
+from edgefer.runtime.known_faults import known_fault
 from edgefer.runtime.tensorrt_library import Edition, TensorRT, open_library
 from edgefer.runtime.trt_buffers import Buffer
 from edgefer.runtime.trt_engine import INPUT, Lane, LoadedEngine, fitting
@@ -30,7 +31,6 @@ class TensorRTBackend(Backend):
 
     name = "tensorrt"
     flavour = Flavour.GPU
-    needs_gpu = True
     engine: Sidecar
     edition: ClassVar[Edition] = Edition.TENSORRT
 
@@ -42,7 +42,8 @@ class TensorRTBackend(Backend):
         self._owned = ExitStack()
         self._graph: int | None = None
         self.engine = engine.sidecar
-        self.notes = (f"engine {engine.origin}",)
+        fault = known_fault(engine.sidecar.where, engine.sidecar.what.precision)
+        self.notes = (f"engine {engine.origin}", *filter(None, (fault,)))
         try:
             self._allocate(tensorrt, bundle, engine, mapped)
             self._capture()
@@ -72,11 +73,14 @@ class TensorRTBackend(Backend):
         count = len(faces)
         with self._cuda.current():
             self._pixels.host[:count] = faces
-            if count == 1 and self._graph is not None:
-                self._cuda.launch(self._graph, self._stream)
-            else:
-                self._queue(count)
-            self._cuda.synchronize(self._stream)
+            try:
+                if count == 1 and self._graph is not None:
+                    self._cuda.launch(self._graph, self._stream)
+                else:
+                    self._queue(count)
+            finally:
+                # also after a failure: what was queued before it still uses the buffers
+                self._cuda.synchronize(self._stream)
         return self._fronts[count]
 
     def on_device(self, faces: object) -> DeviceFaces | None:
@@ -89,11 +93,13 @@ class TensorRTBackend(Backend):
         with self._cuda.current():
             if faces.stream is not None:
                 self._cuda.wait_for(faces.stream, self._stream)
-            for start, size in self._turns(count):
-                source = faces.address + (first + start) * face
-                self._pixels.take(source, size, self._stream)
-                self._compute(start, size)
-            self._cuda.synchronize(self._stream)
+            try:
+                for start, size in self._turns(count):
+                    source = faces.address + (first + start) * face
+                    self._pixels.take(source, size, self._stream)
+                    self._compute(start, size)
+            finally:
+                self._cuda.synchronize(self._stream)
         return self._fronts[count]
 
     def close(self) -> None:
@@ -114,7 +120,7 @@ class TensorRTBackend(Backend):
         cuda, own = self._cuda, self._owned
         self._stream = cuda.create_stream()
         own.callback(cuda.destroy_stream, self._stream)
-        loaded = LoadedEngine(tensorrt, engine.plan, bundle.manifest)
+        loaded = LoadedEngine(tensorrt, engine.plan, bundle.manifest, engine.sidecar.what.dla)
         self._profiles = engine.sidecar.what.profiles
         self.outputs = loaded.outputs
         face = (bundle.manifest.size, bundle.manifest.size, 3)

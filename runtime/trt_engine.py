@@ -16,7 +16,9 @@ INPUT = "pixels"
 class LoadedEngine:
     """A deserialised engine; `outputs` are the shapes of its outputs for one face."""
 
-    def __init__(self, tensorrt: TensorRT, plan: bytes, manifest: Manifest) -> None:
+    def __init__(
+        self, tensorrt: TensorRT, plan: bytes, manifest: Manifest, dla: int | None = None
+    ) -> None:
         """Deserialise bytes whose hash has just been checked: they are code.
 
         Raises MachineError with TensorRT's log where it takes them not, BundleError where inputs
@@ -24,6 +26,8 @@ class LoadedEngine:
         """
         self.tensorrt = tensorrt
         self.runtime = tensorrt.library.Runtime(tensorrt.logger)
+        if dla is not None:
+            self.runtime.DLA_core = dla
         self.engine = self.runtime.deserialize_cuda_engine(plan)
         if self.engine is None:
             tensorrt.refuse("loading the engine")

@@ -45,7 +45,7 @@ def build(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Build the engine of a bundle: for this device, or with --target for GPUs that are not here.
+    """Build a bundle's engine: for this device, or with --target for GPUs that are not here.
 
     On this device the engine goes into the cache, so that no later start has to build it, and it
     has to answer the bundle's golden faces. With --target it goes into a new bundle.
@@ -53,7 +53,7 @@ def build(
     \b
     Example:
       edgefer build fer-lite-int8.edgefer
-      edgefer build fer-lite-fp16.edgefer --target rtx-ampere,rtx-ada,rtx-blackwell
+      edgefer build lite-fp16.edgefer --target rtx-ampere,rtx-ada,rtx-blackwell
     """
     started = time.perf_counter()
     if target is not None:

@@ -125,7 +125,7 @@ def open_backends() -> dict[str, Trial]:
     """Every backend that opens at once, with the default network."""
     from edgefer.runtime.selection import BACKENDS
 
-    return {name: _try_backend(kind) for name, kind in BACKENDS.items() if name not in _EVIDENCE}
+    return {name: _try_backend(find()) for name, find in BACKENDS.items() if name not in _EVIDENCE}
 
 
 def judge_backends(

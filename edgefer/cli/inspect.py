@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PARITY = ("compared", "faces", "difference", "limit", "same winner", "holds")
 _HIGHER = ("graph", "operator", "runs in", "why", "nodes")
 _FILES = ("file", "bytes", "sha256")
+_ENGINES = ("TensorRT", "compute capability", "precision", "bytes")
 
 
 def inspect(
@@ -100,6 +101,9 @@ def _show(path: Path, bundle: Bundle) -> None:
     show(facts(_flat(manifest.accuracy or {"measured": NO_DATA}), title="Accuracy"))
     show(table(_PARITY, _parity_rows(manifest), title="Parity", numbers=_PARITY[1:5]))
     show(table(_HIGHER, _higher_rows(manifest), title="Left in higher precision"))
+    engines = list(_engine_rows(bundle))
+    if engines:
+        show(table(_ENGINES, engines, title="Engines built ahead of time", numbers={"bytes"}))
     files = ((name, f"{file.size:,}", file.sha256) for name, file in manifest.files.items())
     show(table(_FILES, files, title="Files, all intact", numbers={"bytes"}))
     show(facts(manifest.versions.items(), title="Made with"))
@@ -135,6 +139,15 @@ def _parity_rows(manifest: Manifest) -> Iterator[tuple[object, ...]]:
     for parity in manifest.parity:
         figures = (f"{parity.difference:.6g}", parity.limit, f"{parity.agreement:.1%}")
         yield parity.what, parity.faces, *figures, "yes" if parity.holds else "NO"
+
+
+def _engine_rows(bundle: Bundle) -> Iterator[tuple[str, ...]]:
+    from edgefer.runtime.engine_source import carried
+
+    for engine in carried(bundle):
+        what, where = engine.sidecar.what, engine.sidecar.where
+        library = f"{what.edition} {where.version}"
+        yield library, ", ".join(where.capabilities), what.precision, f"{engine.sidecar.size:,}"
 
 
 def _higher_rows(manifest: Manifest) -> Iterator[tuple[str, ...]]:

@@ -23,7 +23,10 @@ def test_builds_ahead_of_time(edgefer, bundle: Path, tmp_path: Path) -> None:
     assert "rtx-ampere, rtx-ada" in done.out
     assert "no data: only a GPU tells" in " ".join(done.out.split())
     assert len(list(read_bundle(path).engines())) == 1
-    assert edgefer("inspect", path).status == 0
+    shown = edgefer("inspect", path)
+    assert shown.status == 0
+    assert "Engines built ahead of time" in shown.out
+    assert "8.6, 8.9" in shown.out
 
 
 @needs_rtx

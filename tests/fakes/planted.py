@@ -21,7 +21,7 @@ _FAKES = Path(__file__).parent
 _ROOT = _FAKES.parents[1]
 _FAKED = (
     *("tensorrt", "cuda", "cuda.bindings", "cuda.bindings.runtime"),
-    *("pycuda", "pycuda.driver"),
+    *("tensorrt_rtx_bindings", "pycuda", "pycuda.driver"),
 )
 _ROOTS = {name.split(".")[0] for name in _FAKED}
 

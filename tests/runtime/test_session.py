@@ -243,7 +243,7 @@ class Elsewhere(OnnxRuntime):
 
 
 def test_auto_says_what_it_passed_over(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    backends = {"elsewhere": Elsewhere, "onnxruntime": OnnxRuntime}
+    backends = {"elsewhere": lambda: Elsewhere, "onnxruntime": lambda: OnnxRuntime}
     monkeypatch.setattr(selection, "BACKENDS", backends)
     with load(bundle_path, threads=1) as session:
         assert session.backend == "onnxruntime"

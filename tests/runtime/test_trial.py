@@ -162,7 +162,9 @@ def test_without_a_driver_tensorrt_rtx_builds_for_another_gpu(
     fake = FakeTensorRT(Edition.RTX)
     found = try_fake(monkeypatch, fake)
     assert (found.builds, found.runs) == (True, False)
-    assert found.detail.startswith("builds engines, does not run them: no NVIDIA driver (")
+    assert found.detail.startswith(
+        "builds engines, does not run them: no NVIDIA driver on this machine ("
+    )
     assert fake.targets == ["8.6"]
 
 
@@ -176,7 +178,7 @@ def test_without_a_driver_tensorrt_gives_no_builder(monkeypatch: pytest.MonkeyPa
     fake.library.Builder = no_builder
     found = try_fake(monkeypatch, fake)
     assert (found.builds, found.runs, found.dla_cores) == (False, False, None)
-    assert found.detail.startswith("builds no engines: no NVIDIA driver (")
+    assert found.detail.startswith("builds no engines: no NVIDIA driver on this machine (")
 
 
 @pytest.mark.usefixtures("with_gpu")
