@@ -130,11 +130,16 @@ def find_cuda() -> Cuda:
     # A host that uses one of them must not get a second view of the same context.
     host = "pycuda.driver" in sys.modules and "cuda.bindings.runtime" not in sys.modules
     missing: list[str] = []
+    refused: list[str] = []
     for library in (PyCuda, CudaPython) if host else (CudaPython, PyCuda):
         try:
             return library()
         except MissingDependency as error:
             missing.append(str(error))
+        except MachineError as error:  # the other one may be for this driver
+            refused.append(f"{library.name}: {error}")
+    if refused:
+        raise MachineError("; ".join(refused))
     msg = f"CUDA from Python: {missing[0]}; or, beside the CUDA toolkit: {missing[1]}"
     raise MissingDependency(msg)
 

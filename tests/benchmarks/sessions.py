@@ -11,7 +11,8 @@ from edgefer.bundle import Bundle
 from edgefer.golden import Probabilities
 from edgefer.labels import ORDERS, Expression
 from edgefer.manifest import Flavour, Manifest
-from edgefer.runtime.backend import Backend, Floats, Pixels
+from edgefer.runtime.backend import Backend, Floats, OpenOptions, Pixels
+from edgefer.runtime.selection import Chosen
 from edgefer.runtime.session import Session
 
 LABELS = ORDERS["ferplus"]
@@ -29,7 +30,7 @@ class FunctionBackend(Backend):
         self.outputs = {"probabilities": (labels,)}
 
     @classmethod
-    def open(cls, bundle: Bundle, flavour: Flavour, threads: int | None) -> FunctionBackend:
+    def open(cls, bundle: Bundle, flavour: Flavour, options: OpenOptions) -> FunctionBackend:
         raise NotImplementedError
 
     def run(self, faces: Pixels) -> dict[str, Floats]:
@@ -44,9 +45,8 @@ def session_of(
 ) -> Session:
     """A session that answers with `function`."""
     manifest = Manifest.bare("function", SIZE, labels)
-    return Session(
-        Bundle(manifest, {}), FunctionBackend(function, len(labels)), Flavour.CPU, "for a test"
-    )
+    backend = FunctionBackend(function, len(labels))
+    return Session(Bundle(manifest, {}), Chosen(backend, Flavour.CPU, "for a test", {}))
 
 
 def uniform(faces: Pixels) -> Probabilities:

@@ -29,11 +29,18 @@ TENSORRTS = ("tensorrt_10_3", "tensorrt_10_16", "tensorrt_11_1")
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, *fakes: str) -> None:
-    """Let the imports find these fakes and no other; the device is as new."""
+    """Let the imports find these fakes and no other library; the device is as new."""
     folders = [str(_folder(fake)) for fake in fakes]
     uproot(monkeypatch)
     for folder in reversed(folders):
         monkeypatch.syspath_prepend(folder)
+    # A real library that is installed is not to answer in place of a fake.
+    for name in ("tensorrt", "cuda", "pycuda"):
+        if not any(
+            Path(folder, name).is_dir() or Path(folder, f"{name}.py").is_file()
+            for folder in folders
+        ):
+            monkeypatch.setitem(sys.modules, name, None)
     DEVICE.reset()
 
 

@@ -98,7 +98,7 @@ def test_a_real_bundle_runs_on_every_surface(
     path = exported / f"fer-lite-{precision}.edgefer"
     golden = read_bundle(path).golden().faces
     with load(path) as session:
-        assert (session.backend, session.flavour) == ("tensorrt", Flavour.GPU)
+        assert (session.backend, session.flavour) == ("tensorrt", Flavour.GPU), session.passed_over
         assert session.engine is not None
         assert bool(session.engine.precisions and session.engine.precisions.get("int8")) == (
             precision is Precision.INT8
