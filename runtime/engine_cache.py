@@ -150,7 +150,14 @@ class EngineCache:
         import fcntl  # Windows has none, and runs bundles on its CPU without this
 
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(path.with_suffix(".lock"), flags, 0o600), "rb") as file:
+        try:
+            handle = os.open(path.with_suffix(".lock"), flags, 0o600)
+        except OSError as error:
+            msg = (
+                f"{self.folder}: cannot keep an engine there ({error.strerror}); set XDG_CACHE_HOME"
+            )
+            raise MachineError(msg) from error
+        with os.fdopen(handle, "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

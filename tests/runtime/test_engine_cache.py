@@ -160,6 +160,15 @@ def test_no_plan_beside_a_sidecar_is_no_engine(filled: EngineCache) -> None:
     assert "has no engine" in filled.get(ASKED, Builder()).origin
 
 
+def test_where_no_lock_can_be_made_nothing_is_built(cache: EngineCache) -> None:
+    cache.folder.mkdir(mode=0o700)
+    cache.path(ASKED).with_suffix(".lock").mkdir()
+    builder = Builder()
+    with pytest.raises(MachineError, match=r"cannot keep an engine there .*; set XDG_CACHE_HOME"):
+        cache.get(ASKED, builder)
+    assert builder.built == 0
+
+
 def build_slowly(folder: Path, log: Path) -> None:
     """What one of several processes does that ask at the same time."""
 
