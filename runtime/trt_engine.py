@@ -80,6 +80,7 @@ class Lane:
         config: Any = None,
     ) -> None:
         self._tensorrt = engine.tensorrt
+        self._engine = engine  # has to outlive the context
         self.context = engine.context(config)
         self._stream = stream
         self._count = 0
