@@ -71,48 +71,52 @@ def collect_ranges(
     Memory is that of running one batch: the graph itself reduces each tensor to its ends. Raises
     InputError where there is no face, or where a value is not finite.
     """
-    return collect(graph, tensors, [], batches)[0]
-
-
-def collect(
-    graph: bytes,
-    tensors: Sequence[str],
-    counted: Sequence[str],
-    batches: Iterable[NDArray[np.uint8]],
-) -> tuple[dict[str, Range], dict[str, Histogram]]:
-    """The range of each of `tensors`, as `collect_ranges` gives them, and histograms of `counted`.
-
-    These are some of `tensors`. Memory is that of one batch with all of them.
-    """
-    counts = {name: Counts() for name in counted}
-    reduced = [name for name in tensors if name not in counts]
-    session = _observing_session(graph, reduced, counted)
-    outputs = [output.name for output in session.get_outputs()]
-    low, high = np.zeros(len(reduced)), np.zeros(len(reduced))
+    session = _observing_session(graph, tensors)
+    low = np.zeros(len(tensors))
+    high = np.zeros(len(tensors))
     faces = 0
     for pixels in batches:
-        seen = dict(zip(outputs, session.run(outputs, {INPUT: pixels})))
-        for name in counted:
-            counts[name].add(seen[name])
-        broken = {name for name in counted if not counts[name].finite}
-        if reduced:
-            low, high = np.minimum(low, seen[_LEAST]), np.maximum(high, seen[_GREATEST])
-            broken.update(np.array(reduced)[~np.isfinite(seen[_SUMS])])
-        _check_finite(tensors, broken)
+        least, greatest, sums = session.run([_LEAST, _GREATEST, _SUMS], {INPUT: pixels})
+        _check_finite(tensors, sums)
+        low, high = np.minimum(low, least), np.maximum(high, greatest)
         faces += len(pixels)
     if not faces:
         msg = "calibration: expected at least one face, found none"
         raise InputError(msg)
-    ends = {name: Range(float(a), float(b)) for name, a, b in zip(reduced, low, high)}
-    ends.update((name, each.range) for name, each in counts.items())
-    ranges = {name: ends[name] for name in tensors}
-    return ranges, {name: each.histogram() for name, each in counts.items()}
+    return {
+        name: Range(float(least), float(greatest))
+        for name, least, greatest in zip(tensors, low, high)
+    }
 
 
-def _check_finite(tensors: Sequence[str], broken: Set[str]) -> None:
-    """Names the first of `tensors` that is among the broken ones."""
-    for name in tensors:
-        if name in broken:
+def collect_histograms(
+    graph: bytes, ranges: Mapping[str, Range], batches: Iterable[NDArray[np.uint8]]
+) -> dict[str, Histogram]:
+    """The histogram of each tensor of `ranges`, which are those of the same `batches`.
+
+    Memory is that of one batch with all these tensors.
+    """
+    model = require("onnx", "export").load_model_from_string(graph)
+    counts = {name: np.zeros(BINS, np.int64) for name in ranges}
+    for seen in fetch(model, list(ranges), batches):
+        for name, values in seen.items():
+            if ranges[name].limit > _DEAD:
+                counts[name] += counted(values, ranges[name].limit)
+    return {name: Histogram(counts[name], ranges[name].limit) for name in ranges}
+
+
+def counted(values: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
+    """How many absolute values lie in each bin; what is at the limit or past it is in the last."""
+    places = np.abs(values.reshape(-1))
+    places *= np.float32(BINS / limit)
+    found = np.bincount(places.astype(np.int64), minlength=BINS)
+    found[BINS - 1] += found[BINS:].sum()
+    return found[:BINS]
+
+
+def _check_finite(tensors: Sequence[str], sums: NDArray[np.float32]) -> None:
+    for name, total in zip(tensors, sums):
+        if not np.isfinite(total):
             msg = (
                 f"calibration: {name}: expected finite values, found others; look at the weights "
                 "and the operators before it"
