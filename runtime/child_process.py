@@ -7,10 +7,16 @@ import signal
 import sys
 from typing import IO
 
+# As -m, but the current folder, which that puts first, is not where modules come from.
+_RUN = (
+    "import sys; getattr(sys.flags, 'safe_path', False) or sys.path.pop(0); import runpy; "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+
 
 def command(module: str, *arguments: str) -> list[str]:
     """Runs one of our modules in a process of its own."""
-    return [sys.executable, "-m", module, *arguments]
+    return [sys.executable, "-c", _RUN, module, *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -21,13 +27,10 @@ def environment() -> dict[str, str]:
 def take_output() -> IO[str]:
     """In the child, first of all: standard output for its answers alone.
 
-    What libraries print goes to standard error, and the current folder, which `-m` has put first,
-    is not where modules come from.
+    What libraries print goes to standard error.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    if not getattr(sys.flags, "safe_path", False):
-        del sys.path[0]
     return answers
 
 

@@ -21,7 +21,8 @@ from edgefer.runtime.tensorrt_library import Edition, TensorRT, open_library
 
 # How the engine inspector calls types; "Half" and "Float" are Myelin's words.
 _TYPES = {
-    "int8": re.compile(r"\bint8\b", re.IGNORECASE),
+    # i8i8 and imma in the names of kernels
+    "int8": re.compile(r"\bint8\b|i8i8|imma|int8_", re.IGNORECASE),
     "fp8": re.compile(r"\bfp8\b", re.IGNORECASE),
     "fp16": re.compile(r"\b(fp16|half)\b", re.IGNORECASE),
     "bf16": re.compile(r"\b(bf16|bfloat16)\b", re.IGNORECASE),
@@ -60,17 +61,18 @@ class EngineBuilder:
     """One parsed graph, and the library that makes an engine of it."""
 
     def __init__(self, graph: bytes, edition: Edition) -> None:
-        """Parse; BundleError says which node the parser refused, and why."""
+        """Parse; MachineError says which node the parser refused, and why."""
         self._tensorrt = open_library(edition)
         library = self._tensorrt.library
-        self._builder = library.Builder(self._tensorrt.logger)
+        self._builder = self._tensorrt.builder()
         self._network = self._builder.create_network(self._tensorrt.network_flags())
         self._parser = library.OnnxParser(self._network, self._tensorrt.logger)
         if not self._parser.parse(graph):
+            # the bundle is intact: it is this library that lacks something
             msg = f"gpu.onnx: {edition} {self._tensorrt.version} does not read it: " + "; ".join(
                 map(_described, map(self._parser.get_error, range(self._parser.num_errors)))
             )
-            raise BundleError(msg)
+            raise MachineError(msg)
         if self._network.num_inputs != 1:
             msg = f"gpu.onnx: expected one input, found {self._network.num_inputs}"
             raise BundleError(msg)
@@ -188,10 +190,10 @@ def _monitor(library: Any, progress: Progress) -> Any:
     return Monitor()
 
 
-def _inspect(tensorrt: TensorRT, plan: bytes, dla: int | None) -> dict[str, int]:
-    """How many layers of an engine that was just built here compute in each type."""
+def _inspect(tensorrt: TensorRT, plan: bytes, dla: int | None) -> dict[str, int] | None:
+    """How many layers of an engine that was just built here compute in each type, if it tells."""
     library = tensorrt.library
-    runtime = library.Runtime(tensorrt.logger)
+    runtime = tensorrt.runtime()
     if dla is not None:
         runtime.DLA_core = dla
     engine = runtime.deserialize_cuda_engine(plan)
@@ -199,14 +201,15 @@ def _inspect(tensorrt: TensorRT, plan: bytes, dla: int | None) -> dict[str, int]
         tensorrt.refuse("reading the engine that was just built")
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(library.LayerInformationFormat.JSON)
-    return count_precisions(text)
+    return count_precisions(text) or None
 
 
 def count_precisions(information: str) -> dict[str, int]:
     """What the engine inspector's JSON says of the types that layers compute in.
 
-    A layer computes in the type of its first input; layers that only move numbers, and those
-    without details, do not count.
+    A layer computes in the type of its first input. Where shapes are dynamic the inspector may
+    not tell that: then the type of its weights or the name of its kernel does. Layers that only
+    move numbers, and those without details, do not count.
     """
     counts: Counter[str] = Counter()
     with suppress(ValueError):
@@ -222,8 +225,14 @@ def _precision(layer: Mapping[str, Any]) -> str | None:
     inputs = layer.get("Inputs") or ()
     if not inputs or any(word in kind for word in _MOVES):
         return None
-    described = str(inputs[0].get("Format/Datatype", ""))
-    return next((name for name, word in _TYPES.items() if word.search(described)), None)
+    weights = layer.get("Weights")
+    told = (
+        str(inputs[0].get("Format/Datatype", "")),
+        str(weights.get("Type", "") if isinstance(weights, dict) else ""),
+        str(layer.get("TacticName", "")),
+    )
+    found = (name for text in told for name, word in _TYPES.items() if word.search(text))
+    return next(found, None)
 
 
 def _described(error: Any) -> str:

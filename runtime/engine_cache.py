@@ -88,8 +88,11 @@ class EngineCache:
             why = refused or found or self._no_engine(asked)
             _remove_parts(path)
             plan, sidecar = build()
-            write_private(path, plan)
-            write_private(path.with_suffix(".json"), sidecar.to_json())
+            try:
+                write_private(path, plan)
+                write_private(path.with_suffix(".json"), sidecar.to_json())
+            except MachineError as error:  # it runs all the same
+                why = f"{why}; not kept: {error}"
         return Engine(plan, sidecar, f"built now: {'; '.join((why, *asked.passed_over))}")
 
     def _prepare(self, asked: Asked) -> str | None:
@@ -164,6 +167,9 @@ class EngineCache:
                 progress(_WAITING, 0, 0)
                 fcntl.flock(file, fcntl.LOCK_EX)
                 progress(_WAITING, 1, 1)
+            except OSError as error:
+                msg = f"{self.folder}: cannot be locked ({error.strerror}); set XDG_CACHE_HOME"
+                raise MachineError(msg) from error
             yield
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgefer import errors
-from edgefer.errors import EdgeferError, MachineError, reason
+from edgefer.errors import EdgeferError, MachineError, RuntimeLost, reason
 from edgefer.machine import read_machine
 from edgefer.progress import Progress, silent
 from edgefer.runtime.child_process import (
@@ -45,8 +45,8 @@ def build_engine(
 ) -> Built:
     """The engine of a graph, built in a child process.
 
-    Raises BundleError where TensorRT does not read the graph, MachineError where it does not build
-    it, its process ends or there is too little memory, MissingDependency without the library.
+    Raises MachineError where TensorRT does not read the graph or does not build it, its process
+    ends or there is too little memory, MissingDependency without the library.
     """
     _check_memory(len(graph), options)
     with tempfile.TemporaryDirectory(prefix="edgefer-") as folder:
@@ -120,7 +120,8 @@ def _ask(request: Mapping[str, Any], data: bytes, progress: Progress) -> dict[st
             raise MachineError(_ended(child.returncode, log))
     if "error" in answer:
         kind = getattr(errors, answer["error"], MachineError)
-        raise kind(answer["message"])
+        # what is lost there is the child alone
+        raise (MachineError if kind is RuntimeLost else kind)(answer["message"])
     return answer
 
 
@@ -134,7 +135,10 @@ def _converse(
         child.stdin.write(request)
         child.stdin.close()
     for line in child.stdout:
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:  # it was killed in the middle of a word
+            break
         if "progress" not in message:
             child.wait()
             return message

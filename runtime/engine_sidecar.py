@@ -149,15 +149,49 @@ def _dump(body: Mapping[str, Any]) -> bytes:
 
 def _parse(body: dict[str, Any]) -> Sidecar:
     what, where = dict(body["what"]), dict(body["where"])
-    what["profiles"] = tuple((low, best, high) for low, best, high in what["profiles"])
-    where["capabilities"] = tuple(where["capabilities"])
     return Sidecar(
-        what=What(**what),
-        where=Where(**where),
+        what=What(
+            onnx=typed(what["onnx"], str),
+            precision=typed(what["precision"], str),
+            edition=typed(what["edition"], str),
+            dla=None if what["dla"] is None else typed(what["dla"], int),
+            profiles=_profiles(what["profiles"]),
+        ),
+        where=Where(
+            version=typed(where["version"], str),
+            capabilities=_strings(where["capabilities"]),
+            device=_word(where["device"]),
+            driver=_word(where["driver"]),
+            system=_word(where["system"]),
+            architecture=typed(where["architecture"], str),
+            jetpack=_word(where["jetpack"]),
+        ),
         sha256=typed(body["sha256"], str),
         size=typed(body["size"], int),
         workspace=typed(body["workspace"], int),
-        precisions=body["precisions"],
-        off_dla=tuple(body["off_dla"]),
+        precisions=_counts(body["precisions"]),
+        off_dla=_strings(body["off_dla"]),
         edgefer=typed(body["edgefer"], str),
     )
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(typed(value, str))
+
+
+def _strings(values: Any) -> tuple[str, ...]:
+    return tuple(typed(value, str) for value in typed(values, list))
+
+
+def _counts(values: Any) -> dict[str, int] | None:
+    if values is None:
+        return None
+    return {name: typed(count, int) for name, count in typed(values, dict).items()}
+
+
+def _profiles(values: Any) -> tuple[Profile, ...]:
+    found = tuple((typed(a, int), typed(b, int), typed(c, int)) for a, b, c in typed(values, list))
+    if not found or any(not 1 <= a <= b <= c for a, b, c in found):
+        msg = f"profiles {values!r:.60}"
+        raise ValueError(msg)
+    return found

@@ -10,19 +10,21 @@ from edgefer.runtime.engine_sidecar import Where
 
 @dataclass(frozen=True)
 class Fault:
-    """`version` is the beginning of TensorRT's, `capability` None for every device."""
+    """`version` is the beginning of TensorRT's; `capability` and `network` None are for all."""
 
     version: str
     capability: str | None
     precisions: frozenset[Precision]
     what: str
+    network: str | None = None
 
-    def concerns(self, where: Where, precision: str) -> bool:
-        """Whether this TensorRT on this device in this precision is that pair."""
+    def concerns(self, where: Where, precision: str, network: str) -> bool:
+        """Whether this TensorRT with this network on this device in this precision is that pair."""
         return (
             f"{where.version}.".startswith(f"{self.version}.")
             and (self.capability is None or self.capability in where.capabilities)
             and precision in self.precisions
+            and self.network in (None, network)
         )
 
 
@@ -48,10 +50,12 @@ FAULTS = (
         frozenset(Precision),
         "TensorRT 10.3 has given wrong answers for transformers with dynamic shapes "
         "(NVIDIA/TensorRT#4419, gone in 10.5); compare with edgefer evaluate",
+        network="fer-vt",
     ),
 )
 
 
-def known_fault(where: Where, precision: str) -> str | None:
+def known_fault(where: Where, precision: str, network: str = "") -> str | None:
     """What is known to go wrong with that TensorRT, device and precision; None for nothing."""
-    return next((fault.what for fault in FAULTS if fault.concerns(where, precision)), None)
+    found = (fault.what for fault in FAULTS if fault.concerns(where, precision, network))
+    return next(found, None)

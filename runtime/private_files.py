@@ -47,7 +47,7 @@ def read_private(path: Path) -> bytes | None:
     Raises Untrusted for a link, another owner, or a mode that lets others write.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -95,13 +95,17 @@ def write_private(path: Path, data: bytes) -> None:
 def read_hashed(path: Path) -> bytes | None:
     """What `write_hashed` wrote; None where it is not there, damaged, or could be another's."""
     try:
+        if not path.parent.is_dir():
+            return None
+        private_folder(path.parent)
         data = read_private(path) or b""
-    except Untrusted:
+    except (Untrusted, MachineError):
         return None
     return data[_DIGEST:] if sha256(data[_DIGEST:]).encode() == data[:_DIGEST] else None
 
 
 def write_hashed(path: Path, data: bytes) -> None:
     """Write bytes behind their own hash; what cannot be kept is made again, so no error."""
-    with contextlib.suppress(MachineError):
+    with contextlib.suppress(MachineError, Untrusted):
+        private_folder(path.parent)
         write_private(path, sha256(data).encode() + data)

@@ -6,6 +6,7 @@ has to know them.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from functools import cache
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from edgefer.machine import read_machine
 
 _MOST_LINES = 40
 # "non-recoverable… any further calls … undefined behavior", says NvInferRuntimeBase.h.
-_LOST = "Error Code 2"
+_LOST = re.compile(r"Error Code 2: (?!OutOfMemory)")
 
 
 class Edition(Choice):
@@ -51,7 +52,8 @@ class TensorRT:
 
     def log(self) -> str:
         """The warnings and errors since the last call, each once, on one line."""
-        lines = dict.fromkeys(" ".join(line.split()) for line in self._lines)
+        # a copy first: other threads may log meanwhile
+        lines = dict.fromkeys(" ".join(line.split()) for line in list(self._lines))
         self._lines.clear()
         return " | ".join(lines) or "its log says nothing"
 
@@ -59,7 +61,21 @@ class TensorRT:
         """Raise the error for a call that gave None or False, with the library's own log."""
         log = self.log()
         msg = f"{what}: {self.edition} {self.version} refused it: {log}"
-        raise RuntimeLost(msg) if _LOST in log else MachineError(msg)
+        raise RuntimeLost(msg) if _LOST.search(log) else MachineError(msg)
+
+    def builder(self) -> Any:
+        """A builder; MachineError with the log where CUDA does not suit the library."""
+        try:
+            return self.library.Builder(self.logger)
+        except TypeError:  # what pybind11 raises where a factory gives nothing
+            self.refuse("making a builder")
+
+    def runtime(self) -> Any:
+        """A runtime; MachineError with the log where CUDA does not suit the library."""
+        try:
+            return self.library.Runtime(self.logger)
+        except TypeError:
+            self.refuse("making a runtime")
 
     def network_flags(self) -> int:
         """Types as the graph has them: 10 has to be told so, 11 knows nothing else."""

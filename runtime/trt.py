@@ -42,7 +42,8 @@ class TensorRTBackend(Backend):
         self._owned = ExitStack()
         self._graph: int | None = None
         self.engine = engine.sidecar
-        fault = known_fault(engine.sidecar.where, engine.sidecar.what.precision)
+        manifest = bundle.manifest
+        fault = known_fault(engine.sidecar.where, manifest.precision, manifest.network)
         self.notes = (f"engine {engine.origin}", *filter(None, (fault,)))
         try:
             self._allocate(tensorrt, bundle, engine, mapped)

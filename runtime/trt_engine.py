@@ -25,7 +25,7 @@ class LoadedEngine:
         and outputs are not those of the manifest.
         """
         self.tensorrt = tensorrt
-        self.runtime = tensorrt.library.Runtime(tensorrt.logger)
+        self.runtime = tensorrt.runtime()
         if dla is not None:
             self.runtime.DLA_core = dla
         self.engine = self.runtime.deserialize_cuda_engine(plan)
@@ -80,8 +80,9 @@ class Lane:
         config: Any = None,
     ) -> None:
         self._tensorrt = engine.tensorrt
-        self._engine = engine  # has to outlive the context
+        # attributes go in the order of their making, and the engine has to outlive the context
         self.context = engine.context(config)
+        self._engine = engine
         self._stream = stream
         self._count = 0
         self._require(self.context.set_optimization_profile_async(profile, stream), "a profile")

@@ -109,18 +109,18 @@ def _opened(bundle: Path, backend: str, workspace: int | None, dla: int | None) 
     from edgefer.bundle import read_bundle
     from edgefer.errors import InputError
     from edgefer.runtime.backend import OpenOptions
-    from edgefer.runtime.selection import ENGINES
+    from edgefer.runtime.selection import ENGINES, among
     from edgefer.runtime.session import open_bundle
 
     if backend not in ("auto", *ENGINES):
         msg = f"--backend {backend}: expected auto, {' or '.join(ENGINES)}, which need an engine"
         raise InputError(msg)
     found = read_bundle(bundle)
-    among = ENGINES if backend == "auto" else (backend,)
     with progress_bar() as progress:
         size = None if workspace is None else workspace * _MIB
         options = OpenOptions(workspace=size, dla=dla, progress=progress)
-        return open_bundle(found, bundle, among, options=options)
+        names = tuple(name for name in among(backend, options) if name in ENGINES)
+        return open_bundle(found, bundle, names, options=options)
 
 
 def _ahead_document(made: Ahead, path: Path, seconds: float) -> dict[str, object]:

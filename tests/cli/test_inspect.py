@@ -104,4 +104,4 @@ def test_a_spec_of_a_graph_that_is_ours_already(edgefer, tmp_path: Path) -> None
 def test_a_card_and_a_spec_are_of_different_files(edgefer, tmp_path: Path) -> None:
     outcome = edgefer("inspect", tmp_path / "x.onnx", "--suggest-spec", "--card")
     assert outcome.status == 2
-    assert "give one of the two" in outcome.err
+    assert "give one of them" in outcome.err

@@ -67,7 +67,7 @@ def test_a_gpu_that_it_does_not_know_is_named(graph: bytes) -> None:
 @pytest.mark.parametrize("graph", [b"", b"not a graph", bytes(64)], ids=["empty", "text", "zeros"])
 def test_what_is_no_graph_is_refused_in_one_line(graph: bytes) -> None:
     with pytest.raises(
-        BundleError,
+        (BundleError, MachineError),
         match=r"gpu\.onnx: (tensorrt-rtx .* does not read it|expected one input, found 0)",
     ) as caught:
         build_engine(graph, ALL)
@@ -79,7 +79,8 @@ def test_the_parser_names_the_node(exported: Path) -> None:
     """ONNX Runtime's flavour has INT32 biases, which no TensorRT takes."""
     graph = read_bundle(exported / "fer-lite-int8.edgefer").graph(Flavour.CPU)
     with pytest.raises(
-        BundleError, match=r"QuantizeLinear pixel_input\.quantized: .*[Nn]on-zero zero point"
+        (BundleError, MachineError),
+        match=r"QuantizeLinear pixel_input\.quantized: .*[Nn]on-zero zero point",
     ):
         build_engine(graph, ALL)
 
@@ -121,6 +122,17 @@ def test_types_are_counted_in_the_words_of_every_version() -> None:
     ]
     found = count_precisions(json.dumps({"Layers": layers}))
     assert found == {"int8": 2, "fp16": 2, "fp32": 2, "bf16": 1}
+
+
+def test_where_shapes_are_dynamic_weights_and_kernels_tell() -> None:
+    unknown = "N/A due to dynamic shapes"
+    layers = [
+        {**layer("CaskConvolution", unknown), "Weights": {"Type": "Int8", "Count": 9}},
+        {**layer("CaskConvolution", unknown), "TacticName": "sm80_xmma_fprop_i8i8_i8i32_f32"},
+        {**layer("CaskConvolution", unknown), "Weights": {"Type": "Half"}},
+        layer("CaskConvolution", unknown),
+    ]
+    assert count_precisions(json.dumps({"Layers": layers})) == {"int8": 2, "fp16": 1}
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"Layers": ["a name"]}', "not JSON"])

@@ -160,6 +160,19 @@ def test_no_plan_beside_a_sidecar_is_no_engine(filled: EngineCache) -> None:
     assert "has no engine" in filled.get(ASKED, Builder()).origin
 
 
+def test_what_cannot_be_kept_runs_all_the_same(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        msg = f"{path}: cannot keep {len(data)} bytes there"
+        raise MachineError(msg)
+
+    monkeypatch.setattr("edgefer.runtime.engine_cache.write_private", full)
+    engine = cache.get(ASKED, Builder())
+    assert engine.plan == PLAN
+    assert "not kept: " in engine.origin
+
+
 def test_where_no_lock_can_be_made_nothing_is_built(cache: EngineCache) -> None:
     cache.folder.mkdir(mode=0o700)
     cache.path(ASKED).with_suffix(".lock").mkdir()

@@ -78,11 +78,12 @@ def test_without_the_library_the_child_names_the_extra(monkeypatch: pytest.Monke
         build_engine(GRAPH, OPTIONS)
 
 
-def test_a_graph_may_not_come_from_the_current_folder(
+def test_no_module_comes_from_the_current_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nor may TensorRT: a folder that the program happens to stand in is no place for code."""
-    (tmp_path / "tensorrt.py").write_text("raise SystemExit(9)\n")
+    """A folder that the program happens to stand in is no place for code."""
+    for name in ("tensorrt", "numpy", "json", "ctypes"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)\n")
     monkeypatch.chdir(tmp_path)
     plant(monkeypatch, "tensorrt_10_3")
     assert build_engine(GRAPH, OPTIONS).plan

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefer.errors import BundleError
+from edgefer.files import sha256
 from edgefer.runtime.engine_sidecar import Sidecar
 from tests.runtime.engines import PLAN, WHERE, elsewhere, sidecar_of
 
@@ -46,6 +47,26 @@ def test_a_field_that_was_changed_is_refused() -> None:
     body = json.loads(WRITTEN)
     body["where"]["device"] = "Thor"
     with pytest.raises(BundleError, match="its checksum is wrong"):
+        Sidecar.from_json(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("where", "capabilities", [86]),
+        ("where", "device", 3),
+        ("what", "profiles", []),
+        ("what", "profiles", [[2, 1, 1]]),
+        ("what", "dla", "0"),
+        ("where", "version", None),
+    ],
+)
+def test_a_field_of_another_kind_is_refused(part: str, field: str, value: object) -> None:
+    body = json.loads(WRITTEN)
+    body[part][field] = value
+    del body["checksum"]
+    body["checksum"] = sha256(json.dumps(body, indent=1, sort_keys=True).encode() + b"\n")
+    with pytest.raises(BundleError, match="expected one of schema 1"):
         Sidecar.from_json(json.dumps(body).encode())
 
 

@@ -98,6 +98,8 @@ def test_the_bundles_own_engine_is_taken(path: Path, tmp_path: Path) -> None:
         assert session.engine is not None
         assert session.engine.where.capabilities == ("8.6", "8.9")
     assert not (tmp_path / "builds").exists()
+    # its kernels are kept all the same
+    assert len(list((tmp_path / "cache" / "edgefer" / "engines").glob("*.kernels"))) == 1
 
 
 @pytest.mark.parametrize(

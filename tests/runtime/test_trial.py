@@ -19,6 +19,7 @@ import pytest
 
 from edgefer.errors import MachineError, MissingDependency
 from edgefer.runtime import trial
+from edgefer.runtime.child_process import command
 from edgefer.runtime.cuda import Device
 from edgefer.runtime.tensorrt_library import Edition
 
@@ -277,7 +278,7 @@ def fake_onnxruntime(
 def run_trial(module: str, path: Path) -> dict[str, Any]:
     """The child as doctor starts it; it prints one document and nothing else."""
     done = subprocess.run(
-        [sys.executable, "-m", "edgefer.runtime.trial", module],
+        command("edgefer.runtime.trial", module),
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(path), *sys.path])},
         capture_output=True,
         text=True,

@@ -33,6 +33,7 @@ from edgefer.runtime import cuda as cuda_module
 from edgefer.runtime.cache import cache_folder
 from edgefer.runtime.ort import session_options
 from edgefer.runtime.session import Session, load
+from edgefer.runtime.tensorrt_library import Edition, open_library
 from tests.fakes.device import DEVICE
 from tests.fakes.planted import TENSORRTS, plant
 from tests.runtime.tiny import LABELS, SIZE, tiny_bundle, tiny_graph
@@ -219,6 +220,25 @@ def test_a_failure_while_running_is_a_typed_error(
     nothing_is_left()
 
 
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("[x.cpp::y] Error Code 2: OutOfMemory (Requested size was 9 bytes.)", MachineError),
+        ("[x.cpp::y] Error Code 2: Internal Error (Assertion failed)", RuntimeLost),
+        ("[x.cpp::y] Error Code 7: Failed execution", MachineError),
+    ],
+    ids=["memory", "internal", "execution"],
+)
+def test_what_tensorrt_says_tells_whether_the_process_is_lost(
+    monkeypatch: pytest.MonkeyPatch, line: str, kind: type[Exception]
+) -> None:
+    plant(monkeypatch, "tensorrt_10_3", "cuda_python")
+    tensorrt = open_library(Edition.TENSORRT)
+    tensorrt.logger.log(tensorrt.library.ILogger.ERROR, line)
+    with pytest.raises(kind, match="running: tensorrt 10.3.0 refused it: "):
+        tensorrt.refuse("running")
+
+
 def test_an_error_that_sticks_is_a_lost_runtime(
     monkeypatch: pytest.MonkeyPatch, path: Path, faces: Pixels
 ) -> None:
@@ -272,7 +292,7 @@ def test_a_build_that_fails_is_an_error(
 ) -> None:
     plant(monkeypatch, "tensorrt_10_3", "cuda_python")
     monkeypatch.setenv("EDGEFER_FAKE_BUILD", how)
-    with pytest.raises((MachineError, RuntimeLost), match=message) as caught:
+    with pytest.raises(MachineError, match=message) as caught:
         load(path, backend="tensorrt")
     assert "\n" not in str(caught.value)
     # another backend can still run it
@@ -328,8 +348,11 @@ def test_a_graph_that_the_parser_refuses(monkeypatch: pytest.MonkeyPatch, tmp_pa
     graph.ir_version = 10
     tiny_bundle(graph.SerializeToString()).write(tmp_path / "a.edgefer")
     plant(monkeypatch, "tensorrt_10_3", "cuda_python")
-    with pytest.raises(BundleError, match=r"gpu\.onnx: tensorrt 10\.3\.0 does not read it: "):
+    with pytest.raises(MachineError, match=r"gpu\.onnx: tensorrt 10\.3\.0 does not read it: "):
         load(tmp_path / "a.edgefer", backend="tensorrt")
+    with load(tmp_path / "a.edgefer") as session:
+        assert session.backend == "onnxruntime"
+        assert "does not read it" in session.passed_over["tensorrt"]
 
 
 def test_too_little_memory_is_told_before_the_build(
