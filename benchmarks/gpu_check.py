@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from edgefer.files import check_writable, write_atomically
 from edgefer.imports import require
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.backend import Backend, Floats, OpenOptions, Pixels
+from edgefer.runtime.child_process import environment
 from edgefer.runtime.selection import BACKENDS, ON_GPU, Chosen
 from edgefer.runtime.session import Session, open_bundle
 from edgefer.runtime.trial import CudaTrial, try_cuda
@@ -114,7 +114,7 @@ def find_bundles(folder: Path, export: bool) -> dict[Precision, Path]:
         done = subprocess.run(
             [sys.executable, "-m", "edgefer", "export", DEFAULT_NETWORK]
             + ["--precision", precision, "--output", str(path)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,

@@ -11,7 +11,7 @@ from pathlib import Path
 from edgefer.errors import MachineError
 from edgefer.files import sha256
 
-_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _DIGEST = 64
 
 
@@ -69,7 +69,7 @@ def _check_file(path: Path, status: os.stat_result) -> None:
 
 
 def _check_mode(path: Path, mode: int) -> None:
-    if mode & _OTHERS:
+    if mode & OTHERS:
         msg = f"{path}: others can write to it (mode {stat.S_IMODE(mode):o})"
         raise Untrusted(msg)
 

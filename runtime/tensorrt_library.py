@@ -84,11 +84,6 @@ class TensorRT:
         # 11 still has the name, and ignores it with a warning; only 10 has the other one
         return 1 << int(typed) if typed is not None and hasattr(flags, "EXPLICIT_BATCH") else 0
 
-    def device_memory(self, engine: Any) -> int:
-        """Bytes of activations that one context of the engine takes."""
-        newer = getattr(engine, "device_memory_size_v2", None)
-        return int(engine.device_memory_size if newer is None else newer)
-
 
 def is_installed(edition: Edition) -> bool:
     """Whether the library can be found, without the cost of importing it."""

@@ -32,7 +32,6 @@ class LoadedEngine:
         if self.engine is None:
             tensorrt.refuse("loading the engine")
         self.outputs = self._check(manifest)
-        self.profiles = int(self.engine.num_optimization_profiles)
 
     def context(self, config: Any = None) -> Any:
         """A context for one stream; `config` is TensorRT-RTX's."""

@@ -83,9 +83,8 @@ def _measure(
     from edgefer.runtime.session import load
 
     progress("loading", 0, 0)
-    load(
-        bundles[0], backend=backend, progress=progress
-    ).close()  # imports the libraries, which is no bundle's cost
+    # imports the libraries and builds what is missing, which is no bundle's cost
+    load(bundles[0], backend=backend, progress=progress).close()
     with ExitStack() as stack:
         sessions, starts = [], []
         for path in bundles:

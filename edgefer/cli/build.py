@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgefer.cli.engines import note_backend
+from edgefer.cli.engines import DlaOption, note_backend
 from edgefer.cli.output import NO_DATA, JsonOption, facts, print_json, progress_bar, show
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def build(
         int | None,
         typer.Option(metavar="MIB", min=1, help="The most memory a layer may use; 1024."),
     ] = None,
-    dla: Annotated[
-        int | None, typer.Option(metavar="CORE", min=0, help="Run on that DLA core of a Jetson.")
-    ] = None,
+    dla: DlaOption = None,
     output: Annotated[
         Path | None,
         typer.Option(help="With --target: the bundle with the engine; NAME-rtx.edgefer."),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-
-_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -25,11 +22,13 @@ class CacheFolder:
 
 def read_cache(folder: Path) -> CacheFolder:
     """What is there; a cache that nothing was put into holds no engines."""
+    from edgefer.runtime.private_files import OTHERS
+
     engines = folder / "engines"
     try:
         status = engines.lstat()
         sizes = [path.stat().st_size for path in engines.glob("*.engine")]
     except OSError:
         return CacheFolder(str(folder), None, 0, 0)
-    others = bool(status.st_mode & _OTHERS) or status.st_uid != os.geteuid()
+    others = bool(status.st_mode & OTHERS) or status.st_uid != os.geteuid()
     return CacheFolder(str(folder), others, len(sizes), sum(sizes))
