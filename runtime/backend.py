@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -83,6 +83,13 @@ class Backend(ABC):
 
         The answers are views of the backend's own buffers: the next call overwrites them.
         """
+
+    def stages(self, faces: Pixels) -> Iterator[str]:
+        """Run as `run` does, and give the name of each stage as it ends, for whoever times them.
+
+        Nothing where a backend cannot tell its stages apart.
+        """
+        return iter(())
 
     def on_device(self, faces: object) -> DeviceFaces | None:
         """Faces that are on the GPU already, where this backend can take them from there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +15,7 @@ from edgefer.imports import require
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Manifest, Precision
 from edgefer.runtime.backend import MOST_FACES, Backend, Floats, OpenOptions, Pixels
+from edgefer.runtime.contract import Described, check_contract
 from edgefer.runtime.cuda_python import LOST
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ _ROUNDS_FP16 = (1, 30)
 Provider: TypeAlias = tuple[str, dict[str, str]]
 # As it words what CUDA and the libraries on top of it report.
 _GPU_FAILURE = re.compile(r"(?P<library>CU[A-Z_]+) failure (?P<code>\d+)")
+_KINDS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _FATAL_ONLY = 4  # what ONNX Runtime has to say comes with its exception
 
 
@@ -64,6 +67,16 @@ class OnnxRuntime(Backend):
         except Exception as error:  # its exceptions have no common base
             raise _ours(error, "running the graph") from error
         return answers
+
+    def stages(self, faces: Pixels) -> Iterator[str]:
+        """As `run`; answers come to their buffers with the inference."""
+        count = len(faces)
+        binding, _ = self._bound.get(count) or self._bind(count)
+        self._pixels[:count] = faces
+        self._send(count)
+        yield "copy in"
+        self._session.run_with_iobinding(binding)
+        yield "inference"
 
     def _bind(self, count: int) -> tuple[IOBinding, dict[str, Floats]]:
         """Bind the front of each buffer: all batch sizes share the same memory."""
@@ -115,7 +128,10 @@ def open_session(
             f"{provider[0]}, found {', '.join(found)}; what it printed says why"
         )
         raise MachineError(msg)
-    _check_contract(session, bundle.manifest, flavour.member)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    check_contract(
+        map(_described, inputs), map(_described, outputs), bundle.manifest, flavour.member
+    )
     return session
 
 
@@ -167,28 +183,6 @@ def _ours(error: Exception, what: str) -> EdgeferError:
     return BundleError(f"{what}: ONNX Runtime {version} refused it ({found})")
 
 
-def _check_contract(session: InferenceSession, manifest: Manifest, name: str) -> None:
-    """Compare the graph's inputs and outputs with the manifest."""
-    size, labels = manifest.size, len(manifest.labels)
-    inputs = [_described(argument) for argument in session.get_inputs()]
-    if inputs != [("pixels", "tensor(uint8)", (None, size, size, 3))]:
-        msg = f"{name}: expected the input pixels uint8 [N, {size}, {size}, 3], found {inputs}"
-        raise BundleError(msg)
-    outputs = {argument.name: _described(argument) for argument in session.get_outputs()}
-    expected = ("probabilities", "tensor(float)", (None, labels))
-    if outputs.get("probabilities") != expected or set(outputs) != set(manifest.outputs):
-        msg = (
-            f"{name}: expected the outputs {', '.join(manifest.outputs)} with probabilities "
-            f"float32 [N, {labels}], found {list(outputs.values())}"
-        )
-        raise BundleError(msg)
-    for output, kind, shape in outputs.values():
-        if kind != "tensor(float)" or shape[:1] != (None,) or None in shape[1:]:
-            msg = f"{name}: output {output}: expected float32 [N, ...], found {kind} {shape}"
-            raise BundleError(msg)
-
-
-def _described(argument: NodeArg) -> tuple[str, str, tuple[int | None, ...]]:
-    """Name, type and shape; a dimension that is free is None."""
+def _described(argument: NodeArg) -> Described:
     shape = tuple(side if isinstance(side, int) else None for side in argument.shape)
-    return argument.name, argument.type, shape
+    return argument.name, _KINDS.get(argument.type, argument.type), shape

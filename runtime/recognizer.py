@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -70,15 +71,23 @@ class Recognizer:
 
         Raises InputError for another shape or type, and what `Session.run` raises.
         """
+        faces = self.find(frame)
+        answers = self.session.run(self.align(frame, faces))
+        return [self._reading(face, answer) for face, answer in zip(faces, answers)]
+
+    def find(self, frame: Pixels) -> list[Face]:
+        """The faces of a frame, the largest first; what a call begins with."""
         _check_frame(frame)
         with self._lock:
-            faces = sorted(self.detector.find(frame), key=_area, reverse=True)
+            return sorted(self.detector.find(frame), key=_area, reverse=True)
+
+    def align(self, frame: Pixels, faces: Sequence[Face]) -> Pixels:
+        """The faces as the network takes them, uint8 [n, size, size, 3], RGB: what comes next."""
         size = self.session.size
         crops = np.empty((len(faces), size, size, 3), np.uint8)
         for row, face in zip(crops, faces):
             row[:] = crop(frame, face, size)
-        answers = self.session.run(crops)
-        return [self._reading(face, answer) for face, answer in zip(faces, answers)]
+        return crops
 
     def _reading(self, face: Face, answer: Probabilities) -> Reading:
         winner = int(answer.argmax())

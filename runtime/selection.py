@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from edgefer.bundle import Bundle
-from edgefer.errors import InputError, MachineError
+from edgefer.errors import EdgeferError, InputError, MachineError
+from edgefer.imports import is_there
 from edgefer.machine import MOST_THREADS
 from edgefer.manifest import Flavour, Precision
 from edgefer.runtime.backend import Backend, OpenOptions
+from edgefer.runtime.contest import compare
 from edgefer.runtime.cuda import require_driver
 from edgefer.runtime.external_data import refuse_external_data
+from edgefer.runtime.self_check import check_itself
 
 
 def _tensorrt() -> type[Backend]:
@@ -39,21 +43,31 @@ def _onnxruntime() -> type[Backend]:
     return OnnxRuntime
 
 
+def _openvino() -> type[Backend]:
+    from edgefer.runtime.openvino import OpenVino
+
+    return OpenVino
+
+
 # In the order in which `auto` tries them; each is imported when it is tried.
 BACKENDS: dict[str, Callable[[], type[Backend]]] = {
     "tensorrt": _tensorrt,
     "tensorrt-rtx": _tensorrt_rtx,
     "onnxruntime-cuda": _onnxruntime_cuda,
     "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
 }
 # Those that need an engine, and those that `auto` passes over without an NVIDIA driver.
 ENGINES = ("tensorrt", "tensorrt-rtx")
 ON_GPU = (*ENGINES, "onnxruntime-cuda")
+# Where both are installed, `auto` takes the second if it is faster.
+ON_CPU = ("onnxruntime", "openvino")
+_FIRST = "the first that runs here"
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """An open backend and the graph it runs; why it, and why not those tried before it."""
+    """An open backend and the graph it runs; why it, and why not the others that were tried."""
 
     backend: Backend
     flavour: Flavour
@@ -64,21 +78,27 @@ class Chosen:
 def choose(
     bundle: Bundle, names: Sequence[str], flavour: Flavour | None, options: OpenOptions
 ) -> Chosen:
-    """Open the first of these backends that this machine can run.
+    """Open the first of these backends that this machine can run, or a faster rival of it.
 
-    Raises MachineError where none can, and what opening it raises where there is one name alone.
+    Raises MachineError where none can, what opening it raises where there is one name alone, and
+    CheckFailed where its answers are not those at export.
     """
+    opener = _Opener(bundle, flavour, options)
     if len(names) == 1:
-        return _open(bundle, names[0], flavour, options, "asked for by name", {})
+        return opener.chosen(opener.open(names[0]), "asked for by name", {})
     passed_over: dict[str, str] = {}
     for name in names:
         try:
             if name in ON_GPU:
                 require_driver()
-            why = "the first that runs here"
-            return _open(bundle, name, flavour, options, why, passed_over)
+            backend = opener.open(name)
         except MachineError as error:
             passed_over[name] = str(error)
+            continue
+        first, rival = ON_CPU
+        if name == first and rival in names and is_there(rival):
+            return opener.faster(backend, rival, passed_over)
+        return opener.chosen(backend, _FIRST, passed_over)
     reasons = "; ".join(f"not {each}: {why}" for each, why in passed_over.items())
     msg = f"no backend can run this bundle here; {reasons}"
     raise MachineError(msg)
@@ -119,23 +139,47 @@ def parse_flavour(flavour: Flavour | str | None) -> Flavour | None:
         raise InputError(msg) from error
 
 
-def _open(
-    bundle: Bundle,
-    name: str,
-    flavour: Flavour | None,
-    options: OpenOptions,
-    why: str,
-    passed_over: Mapping[str, str],
-) -> Chosen:
-    kind = BACKENDS[name]()
-    chosen = flavour or kind.flavour
-    refuse_external_data(bundle.graph(chosen), chosen.member)
-    backend = kind.open(bundle, chosen, options)
-    words = "; ".join([why, *_remarks(bundle, chosen), *backend.notes])
-    return Chosen(backend, chosen, words, passed_over)
+class _Opener:
+    """Opens backends with one bundle, each checked against its golden faces."""
 
+    def __init__(self, bundle: Bundle, flavour: Flavour | None, options: OpenOptions) -> None:
+        self._bundle = bundle
+        self._golden = bundle.golden()
+        self._flavour = flavour
+        self._options = options
 
-def _remarks(bundle: Bundle, flavour: Flavour) -> list[str]:
-    if bundle.manifest.precision is Precision.FP16 and flavour is Flavour.CPU:
-        return [f"{flavour.member} is FP32, as CPU kernels gain nothing from FP16"]
-    return []
+    def open(self, name: str) -> Backend:
+        kind = BACKENDS[name]()
+        flavour = self._flavour or kind.flavour
+        refuse_external_data(self._bundle.graph(flavour), flavour.member)
+        backend = kind.open(self._bundle, flavour, self._options)
+        try:
+            check_itself(backend, flavour, self._golden)
+        except BaseException:
+            backend.close()
+            raise
+        return backend
+
+    def faster(self, first: Backend, rival: str, passed_over: Mapping[str, str]) -> Chosen:
+        """The faster of the two; the other one is closed."""
+        with ExitStack() as opened:
+            opened.callback(first.close)
+            try:
+                second = self.open(rival)
+            except EdgeferError as error:  # it may refuse or get wrong what the first one runs
+                opened.pop_all()
+                return self.chosen(first, _FIRST, {**passed_over, rival: str(error)})
+            opened.callback(second.close)
+            outcome = compare(first, second, self._golden.faces[:1])
+            opened.pop_all()
+        outcome.other.close()
+        others = {**passed_over, outcome.other.name: outcome.why_not}
+        return self.chosen(outcome.kept, outcome.why, others)
+
+    def chosen(self, backend: Backend, why: str, passed_over: Mapping[str, str]) -> Chosen:
+        """With what a user may want to know beside why it was taken."""
+        flavour = self._flavour or backend.flavour
+        words = [why]
+        if self._bundle.manifest.precision is Precision.FP16 and flavour is Flavour.CPU:
+            words.append(f"{flavour.member} is FP32, as CPU kernels gain nothing from FP16")
+        return Chosen(backend, flavour, "; ".join([*words, *backend.notes]), passed_over)

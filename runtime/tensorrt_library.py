@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from functools import cache
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn
 
 from edgefer.choice import Choice
 from edgefer.errors import MachineError, MissingDependency, RuntimeLost
-from edgefer.imports import require
+from edgefer.imports import is_there, require
 from edgefer.machine import read_machine
 
 _MOST_LINES = 40
@@ -87,10 +86,7 @@ class TensorRT:
 
 def is_installed(edition: Edition) -> bool:
     """Whether the library can be found, without the cost of importing it."""
-    try:
-        return find_spec(edition.module) is not None
-    except (ImportError, ValueError):  # a module that was planted without a spec
-        return False
+    return is_there(edition.module)
 
 
 def open_library(edition: Edition) -> TensorRT:

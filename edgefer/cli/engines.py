@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 BackendOption = Annotated[
     str,
-    typer.Option(metavar="NAME", help="The inference library; auto: the first that runs here."),
+    typer.Option(metavar="NAME", help="The inference library; auto: the one for this machine."),
 ]
 OnMismatchOption = Annotated[
     str,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
+from edgefer.imports import is_there
 from edgefer.machine import Machine
 from edgefer.versions import installed
 
@@ -50,6 +50,7 @@ LIBRARIES = (
         _extra("cpu"),
         "pip install onnxruntime",  # the extra's OpenCV would cover JetPack's own
     ),
+    Library("openvino", ("openvino",), _extra("openvino"), "pip install openvino"),
     Library("cv2", ("opencv-python", "opencv-python-headless"), _extra("cpu"), _JETPACK),
     Library("onnx", ("onnx",), _extra("export")),
     Library("onnxsim", ("onnxsim",), _extra("export")),
@@ -78,7 +79,7 @@ def find_libraries(machine: Machine) -> list[Finding]:
 
 
 def _find(library: Library, machine: Machine) -> Finding:
-    if _is_there(library.module):
+    if is_there(library.module):
         return Finding(library.module, _version(library), None)
     if library.module == _CUDA:
         return Finding(_CUDA, None, _cuda_python(machine))
@@ -106,13 +107,6 @@ def _system_has(module: str, root: Path = Path("/")) -> bool:
     """Whether the system's own Python has it."""
     names = (f"{module}/__init__.py", f"{module}.*.so")
     return any(any(root.glob(f"usr/lib/python3*/dist-packages/{name}")) for name in names)
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):  # no parent package; a module that some test planted
-        return False
 
 
 def _version(library: Library) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from edgefer.cli.libraries import LIBRARIES
 from edgefer.errors import MachineError
+from edgefer.imports import is_there
 from edgefer.machine import read_machine
 from edgefer.runtime.trial import CudaTrial, LibraryTrial
 from edgefer.zoo.registry import DEFAULT_NETWORK, NETWORKS
@@ -70,8 +71,9 @@ def test_json(edgefer) -> None:
     report = json.loads(outcome.out)
     assert outcome.err == ""
     assert report["machine"]["cores"] >= 1
-    (onnxruntime,) = (trial for trial in report["backends"] if trial["name"] == "onnxruntime")
-    assert onnxruntime["works"] is True
+    works = {trial["name"]: trial["works"] for trial in report["backends"]}
+    assert works["onnxruntime"] is True
+    assert works["openvino"] is is_there("openvino")
     assert report["detector"]["works"] is True
     assert "CPUExecutionProvider" in report["providers"]
     assert report["cuda"]["free"] is None
@@ -83,13 +85,15 @@ def test_json(edgefer) -> None:
 def test_without_an_inference_library_the_status_is_3(
     edgefer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for library in ("onnxruntime", "openvino"):
+        monkeypatch.setitem(sys.modules, library, None)
     outcome = edgefer("doctor")
     assert outcome.status == 3
     assert "does not run" in outcome.out
     assert outcome.err.startswith("edgefer: no backend runs here: ")
     assert outcome.err.count("\n") == 1
     assert "pip install 'edgefer[cpu]'" in outcome.err
+    assert "pip install 'edgefer[openvino]'" in outcome.err
 
 
 @pytest.mark.usefixtures("shipped")

@@ -33,7 +33,8 @@ def faces(tmp_path: Path) -> Path:
 
 
 def test_json_has_everything(edgefer, bundle: Path, faces: Path) -> None:
-    done = edgefer("evaluate", bundle, "--data", f"folder:{faces}", "--json", "--threads", 1)
+    options = ("--backend", "onnxruntime", "--threads", 1, "--json")
+    done = edgefer("evaluate", bundle, "--data", f"folder:{faces}", *options)
     assert done.status == 0, done.err
     document = json.loads(done.out)
     assert document["bundle"] == str(bundle)

@@ -17,7 +17,7 @@ ORIN = replace(PC, jetson="NVIDIA Jetson Orin Nano")
 @pytest.fixture
 def nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """No library is installed."""
-    monkeypatch.setattr("edgefer.cli.libraries.find_spec", lambda module: None)
+    monkeypatch.setattr("edgefer.cli.libraries.is_there", lambda module: False)
 
 
 def missing(machine: Machine) -> dict[str, str]:
@@ -31,6 +31,7 @@ def test_on_a_jetson_nothing_is_put_over_jetpack() -> None:
     assert found["tensorrt"].startswith("sudo apt")
     assert found["cv2"].startswith("sudo apt")
     assert found["onnxruntime"] == "pip install onnxruntime"
+    assert found["openvino"] == "pip install openvino"
     assert found["tensorrt_rtx_bindings"] == "not for Jetsons"
 
 

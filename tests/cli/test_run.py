@@ -16,10 +16,13 @@ from tests.cli.scenes import FRAMES
 cv2 = pytest.importorskip("cv2")
 pytest.importorskip("onnxruntime")
 
+# For the tests that read the name from what is printed.
+NAMED = ("--backend", "onnxruntime")
+
 
 @pytest.mark.usefixtures("_two_faces")
 def test_a_picture_is_shown_as_a_table_and_annotated(edgefer, bundle: Path, picture: Path) -> None:
-    outcome = edgefer("run", bundle, picture)
+    outcome = edgefer("run", bundle, *NAMED, picture)
     assert outcome.status == 0
     first, second = (line for line in outcome.out.splitlines() if " at " in line)
     assert "40x40 at 30,10" in first, "the largest face comes first"
@@ -34,7 +37,7 @@ def test_a_picture_is_shown_as_a_table_and_annotated(edgefer, bundle: Path, pict
 def test_a_picture_as_json(edgefer, bundle: Path, picture: Path, tmp_path: Path) -> None:
     folder = tmp_path / "annotated"
     folder.mkdir()
-    outcome = edgefer("run", bundle, picture, "--json", "--output", folder)
+    outcome = edgefer("run", bundle, *NAMED, picture, "--json", "--output", folder)
     assert (outcome.status, outcome.err) == (0, "")
     document = json.loads(outcome.out)
     first, second = document["faces"]
@@ -55,7 +58,7 @@ def test_a_picture_without_a_face_says_so(edgefer, bundle: Path, tmp_path: Path)
     outcome = edgefer("run", bundle, black)
     assert outcome.status == 0
     assert "no face found" in outcome.out
-    document = json.loads(edgefer("run", bundle, black, "--json").out)
+    document = json.loads(edgefer("run", bundle, *NAMED, black, "--json").out)
     assert (document["faces"], document["annotated"]) == ([], None)
     assert document["backend"] == "onnxruntime"
     assert [path.name for path in tmp_path.iterdir()] == ["black.png"]
@@ -63,7 +66,7 @@ def test_a_picture_without_a_face_says_so(edgefer, bundle: Path, tmp_path: Path)
 
 @pytest.mark.usefixtures("_two_faces")
 def test_a_video_as_one_line_a_frame(edgefer, bundle: Path, video: Path) -> None:
-    outcome = edgefer("run", bundle, video, "--json")
+    outcome = edgefer("run", bundle, *NAMED, video, "--json")
     assert outcome.status == 0
     lines = [json.loads(line) for line in outcome.out.splitlines()]
     assert [line["frame"] for line in lines] == list(range(FRAMES))
@@ -74,7 +77,7 @@ def test_a_video_as_one_line_a_frame(edgefer, bundle: Path, video: Path) -> None
 
 @pytest.mark.usefixtures("_two_faces")
 def test_a_video_as_a_summary(edgefer, bundle: Path, video: Path) -> None:
-    outcome = edgefer("run", bundle, video)
+    outcome = edgefer("run", bundle, *NAMED, video)
     assert outcome.status == 0
     facts = dict(line.rsplit(maxsplit=1) for line in outcome.out.splitlines() if "frames" in line)
     assert {name.strip(): int(count) for name, count in facts.items()} == {
@@ -109,7 +112,7 @@ def test_a_camera_that_stops(
         return capture(str(video))
 
     monkeypatch.setattr(cv2, "VideoCapture", camera)
-    outcome = edgefer("run", bundle, "7")
+    outcome = edgefer("run", bundle, *NAMED, "7")
     assert opened == [7]
     assert outcome.status == 3
     assert outcome.out.count("onnxruntime") == FRAMES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgefer.errors import MissingDependency
-from edgefer.imports import require
+from edgefer.imports import is_there, require
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,12 +46,20 @@ def test_telemetry_is_off_before_a_library_is_imported(
     assert (told or "1") == require("looks_at_the_environment", "cpu").FOUND
 
 
-def test_onnxruntime_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
+@pytest.mark.parametrize(
+    ("library", "used"),
+    [
+        ("onnxruntime", "InferenceSession(b'', providers=['CPUExecutionProvider'])"),
+        ("openvino", "convert_model('')"),
+    ],
+)
+def test_nothing_is_left_in_the_home_folder(tmp_path: Path, library: str, used: str) -> None:
+    if not is_there(library):
+        pytest.skip(f"{library} is not installed")
     code = (
         "from edgefer.imports import require\n"
-        "ort = require('onnxruntime', 'cpu')\n"
-        "try: ort.InferenceSession(b'', providers=['CPUExecutionProvider'])\n"
+        f"library = require('{library}', 'cpu')\n"
+        f"try: library.{used}\n"
         "except Exception: pass\n"
     )
     hidden = {"ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"}
@@ -65,3 +74,22 @@ def test_onnxruntime_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_what_reports_is_hidden_from_a_library_while_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO has a stub for where its telemetry is not installed."""
+    (tmp_path / "openvino_telemetry.py").touch()
+    for library in ("first", "second"):
+        (tmp_path / f"{library}_library.py").write_text(
+            "try:\n    import openvino_telemetry\n    REPORTS = True\n"
+            "except ImportError:\n    REPORTS = False\n"
+        )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("openvino_telemetry", "first_library", "second_library"):
+        monkeypatch.setitem(sys.modules, name, None)  # what is imported here goes with the test
+        del sys.modules[name]
+    assert require("first_library", "cpu").REPORTS is False
+    importlib.import_module("openvino_telemetry")
+    assert require("second_library", "cpu").REPORTS is True, "the user's own stays"

@@ -39,7 +39,7 @@ def test_a_session_gives_every_output(exported: Exported, tmp_path: Path) -> Non
     bundle = exported.bundles[Precision.INT8]
     bundle.write(tmp_path / "network.edgefer")
     faces = drawn_faces(3, seed=9).pixels(bundle.manifest.size)
-    with load(tmp_path / "network.edgefer", threads=2) as session:
+    with load(tmp_path / "network.edgefer", backend="onnxruntime", threads=2) as session:
         found = session.answers(faces)
         alone = session.answers(faces[1:2])
     assert tuple(found) == bundle.manifest.outputs

@@ -9,7 +9,7 @@ import pytest
 
 FOR_TRAINING_AND_EXPORT = {"torch", "onnx", "onnxsim", "modelopt", "safetensors"}
 FOR_THE_TERMINAL = {"typer", "rich"}
-FOR_INFERENCE = {"onnxruntime", "cv2", "tensorrt", "tensorrt_rtx", "cuda", "pycuda"}
+FOR_INFERENCE = {"onnxruntime", "openvino", "cv2", "tensorrt", "tensorrt_rtx", "cuda", "pycuda"}
 EVERYTHING = FOR_TRAINING_AND_EXPORT | FOR_THE_TERMINAL | FOR_INFERENCE
 
 

@@ -15,6 +15,7 @@ from edgefer.bundle import Bundle, read_bundle
 from edgefer.files import sha256
 from edgefer.manifest import Member, Precision
 from edgefer.runtime.session import Session, load
+from tests.runtime.on_cpu import ON_CPU_HERE
 
 # A folder with fer-lite-fp32.edgefer, fer-lite-fp16.edgefer and fer-lite-int8.edgefer.
 _FOLDER = os.environ.get("EDGEFER_TEST_BUNDLES")
@@ -53,10 +54,10 @@ def _written(folders: pytest.TempPathFactory, precision: Precision) -> Path:
     return path
 
 
-@pytest.fixture
-def session(bundle_path: Path) -> Session:
-    """The bundle loaded, on one thread."""
-    return load(bundle_path, threads=1)
+@pytest.fixture(params=ON_CPU_HERE)
+def session(bundle_path: Path, request: pytest.FixtureRequest) -> Session:
+    """The bundle loaded into each backend for a CPU, on one thread."""
+    return load(bundle_path, backend=request.param, threads=1)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
-"""ONNX Runtime gets only graphs that keep the contract, and its errors come out as ours."""
+"""ONNX Runtime binds every output, and its errors come out as ours."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,32 +17,9 @@ from edgefer.runtime.session import load
 
 pytest.importorskip("onnx", reason="these graphs are made with onnx")
 
-from onnx import TensorProto
-
 from tests.runtime.tiny import LABELS, REGIONS, SIZE, tiny_bundle, tiny_graph
 
 BOTH = ("probabilities", "region_weights")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"size": SIZE + 1}, r"expected the input pixels uint8 \[N, 8, 8, 3\], found .* 9, 9, 3"),
-        ({"pixels": TensorProto.INT8}, r"expected the input pixels uint8 .*tensor\(int8\)"),
-        ({"name": "image"}, "expected the input pixels uint8 .*image"),
-        ({"batch": 1}, "expected the input pixels uint8 .*1, 8, 8, 3"),
-        ({"labels": 7}, r"expected the outputs probabilities .*float32 \[N, 8\], found .*7"),
-        ({"regions": ["n", REGIONS]}, "expected the outputs probabilities .*region_weights"),
-    ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
-)
-def test_a_graph_with_another_contract_is_refused(
-    tmp_path: Path, change: dict[str, Any], message: str
-) -> None:
-    path = tmp_path / "tiny.edgefer"
-    tiny_bundle(tiny_graph(**change).SerializeToString()).write(path)
-    with pytest.raises(BundleError, match=rf"tiny\.edgefer: cpu\.onnx: {message}"):
-        load(path)
 
 
 def test_an_output_of_a_fixed_batch_is_refused(tmp_path: Path) -> None:
@@ -51,14 +27,7 @@ def test_an_output_of_a_fixed_batch_is_refused(tmp_path: Path) -> None:
     graph = tiny_graph(regions=[1, REGIONS]).SerializeToString()
     tiny_bundle(graph, outputs=BOTH).write(path)
     with pytest.raises(BundleError, match="output region_weights: expected float32"):
-        load(path)
-
-
-def test_an_output_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.edgefer"
-    tiny_bundle(outputs=BOTH).write(path)
-    with pytest.raises(BundleError, match="expected the outputs probabilities, region_weights"):
-        load(path)
+        load(path, backend="onnxruntime")
 
 
 def test_more_outputs_are_bound_too(tmp_path: Path) -> None:
@@ -66,7 +35,7 @@ def test_more_outputs_are_bound_too(tmp_path: Path) -> None:
     graph = tiny_graph(regions=["n", REGIONS]).SerializeToString()
     tiny_bundle(graph, outputs=BOTH).write(path)
     faces = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE, 3), np.uint8)
-    with load(path, threads=1) as session:
+    with load(path, backend="onnxruntime", threads=1) as session:
         probabilities = session.run(faces)
         answers = session.answers(faces)
     assert probabilities.shape == (20, len(LABELS))
@@ -83,7 +52,7 @@ def test_an_answer_that_is_not_finite_is_no_answer(tmp_path: Path) -> None:
     path = tmp_path / "tiny.edgefer"
     tiny_bundle(tiny_graph(weight=weight).SerializeToString()).write(path)
     with pytest.raises(CheckFailed, match="not finite"):
-        load(path)
+        load(path, backend="onnxruntime")
 
 
 def test_a_graph_that_fails_when_it_runs_says_so() -> None:

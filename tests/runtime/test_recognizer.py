@@ -58,7 +58,7 @@ def test_reads_the_largest_face_first(recognizer: Recognizer) -> None:
         assert np.allclose(reading.probabilities, answer, atol=1e-5)
         assert reading.expression is recognizer.session.labels[int(answer.argmax())]
         assert reading.confidence == reading.probabilities.max()
-        assert reading.backend == "onnxruntime"
+        assert reading.backend == recognizer.session.backend
 
 
 def test_no_face_is_no_reading(bundle_path: Path) -> None:
