@@ -19,9 +19,11 @@ demo: .venv/demo.stamp
 	$(BIN)/edgefer export --precision fp32 --output demo/fer-lite-fp32.edgefer
 	$(BIN)/edgefer export --precision int8 --output demo/fer-lite-int8.edgefer
 	$(BIN)/edgefer run demo/fer-lite-int8.edgefer demo/astronaut.png
-	$(BIN)/python -m edgefer.benchmarks.compare \
-		demo/fer-lite-fp32.edgefer demo/fer-lite-int8.edgefer
+	$(BIN)/edgefer benchmark demo/fer-lite-fp32.edgefer demo/fer-lite-int8.edgefer \
+		--against onnxruntime --scenario single,camera,end-to-end --frames demo/astronaut.png \
+		--threads 1 --queries 30 --memory --output demo/benchmark.json --report demo/report.html
 	@echo "Annotated picture: $(CURDIR)/demo/astronaut.edgefer.png"
+	@echo "Report: $(CURDIR)/demo/report.html"
 
 # --- test: all of it, then the runtime against the libraries of JetPack 6 ---------------------
 

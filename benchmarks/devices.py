@@ -6,7 +6,6 @@ counts sparsity. What is not in the table is not guessed: the T4000 has no clock
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,7 +17,7 @@ from edgefer.manifest import Precision
 class Source(Choice):
     """How sure a row of the table is."""
 
-    VERIFIED = "verified in its maker's documents"
+    VERIFIED = "published"
     RECALLED = "recalled, not verified"
 
 
@@ -40,85 +39,77 @@ class Family(Enum):
 class Device:
     """One module or card at the clock of its fastest power mode.
 
-    `clock` is in MHz, `bandwidth` in bytes a second. `called` is how a record of it names the
-    device (a regular expression), `mode` what its power mode is called: None where it has none.
+    `clock` is in MHz, `bandwidth` in bytes a second. The last three are a board's: what the names
+    of its kits have in common, and memory in GiB and power mode, which tell boards of one name
+    apart.
     """
 
     key: str
     name: str
-    capability: str
     family: Family
     sms: int
     clock: int
     bandwidth: float
     source: Source
-    called: str
+    called: str | None = None
+    memory: int | None = None
     mode: str | None = None
 
     def peak(self, precision: Precision) -> float:
-        """Dense operations a second, a multiply-add as two."""
+        """Dense operations a second, a multiply-add as two; TF32 is not counted."""
         int8, half, cores = self.family.value
         clocks = self.sms * self.clock * 1e6
-        if precision == Precision.INT8:
+        if precision is Precision.INT8:
             return clocks * int8
-        # TensorRT may take TF32 for FP32, which is faster: not counted.
-        return clocks * (int8 * half if precision == Precision.FP16 else 2 * cores)
+        return clocks * (int8 * half if precision is Precision.FP16 else 2 * cores)
 
 
-def _orin(
-    key: str, name: str, sms: int, clock: int, gigabytes: float, mode: str, called: str
+def _board(
+    key: str,
+    called: str,
+    memory: int,
+    rates: tuple[int, int, float],
+    mode: str,
+    family: Family = Family.ORIN,
 ) -> Device:
+    """A Jetson; `rates` are SMs, MHz and gigabytes a second."""
+    sms, clock, gigabytes = rates
     sure = key in ("agx-orin-64", "orin-nx-16", "orin-nano-super")
     source = Source.VERIFIED if sure else Source.RECALLED
-    name = f"Jetson {name}"
-    return Device(key, name, "8.7", Family.ORIN, sms, clock, gigabytes * 1e9, source, called, mode)
+    name = f"Jetson {called} {memory}GB" + (" Super" if mode == _SUPER else "")
+    return Device(key, name, family, sms, clock, gigabytes * 1e9, source, called, memory, mode)
 
 
 def _card(
-    name: str, capability: str, sms: int, clock: int, gigabytes: float, called: str = ""
+    name: str, sms: int, clock: int, gigabytes: float, family: Family = Family.DESKTOP
 ) -> Device:
     key = name.lower().replace(" ", "-")
-    family = Family.TURING if capability == "7.5" else Family.DESKTOP
-    rate = gigabytes * 1e9
-    pattern = f"{called or name}$"
-    return Device(key, name, capability, family, sms, clock, rate, Source.RECALLED, pattern)
+    return Device(key, name, family, sms, clock, gigabytes * 1e9, Source.RECALLED)
 
 
-_SUPER, _MAXN = "MAXN_SUPER", "MAXN"
-_THOR = Device(
-    "agx-thor",
-    "Jetson AGX Thor T5000",
-    "11.0",
-    Family.THOR,
-    20,
-    1575,
-    273e9,
-    Source.RECALLED,
-    "AGX Thor",
-    _MAXN,
-)
+_MAXN, _SUPER = "MAXN", "MAXN_SUPER"
 DEVICES = {
     device.key: device
     for device in (
-        _orin("agx-orin-64", "AGX Orin 64GB", 16, 1301, 204.8, _MAXN, "AGX Orin"),
-        _orin("agx-orin-32", "AGX Orin 32GB", 14, 930, 204.8, _MAXN, "AGX Orin"),
-        _orin("orin-nx-16", "Orin NX 16GB", 8, 918, 102.4, _MAXN, "Orin NX"),
-        _orin("orin-nx-16-super", "Orin NX 16GB Super", 8, 1173, 102.4, _SUPER, "Orin NX"),
-        _orin("orin-nx-8", "Orin NX 8GB", 8, 765, 102.4, _MAXN, "Orin NX"),
-        _orin("orin-nx-8-super", "Orin NX 8GB Super", 8, 1173, 102.4, _SUPER, "Orin NX"),
-        _orin("orin-nano-8", "Orin Nano 8GB", 8, 625, 68, "15W", "Orin Nano"),
-        _orin("orin-nano-super", "Orin Nano 8GB Super", 8, 1020, 102, _SUPER, "Orin Nano"),
-        _orin("orin-nano-4", "Orin Nano 4GB", 4, 625, 34, "10W", "Orin Nano"),
-        _orin("orin-nano-4-super", "Orin Nano 4GB Super", 4, 1020, 51, _SUPER, "Orin Nano"),
-        _THOR,
-        _card("RTX 2080 Ti", "7.5", 68, 1635, 616),
-        _card("RTX 3060", "8.6", 28, 1777, 360),
-        _card("RTX 3090", "8.6", 82, 1695, 936),
-        _card("RTX A2000", "8.6", 26, 1200, 288, "RTX A2000( 12GB)?"),
-        _card("RTX 4060", "8.9", 24, 2460, 272),
-        _card("RTX 4070", "8.9", 46, 2475, 504),
-        _card("RTX 4090", "8.9", 128, 2520, 1008),
-        _card("RTX 5090", "12.0", 170, 2407, 1792),
+        _board("agx-orin-64", "AGX Orin", 64, (16, 1301, 204.8), _MAXN),
+        _board("agx-orin-32", "AGX Orin", 32, (14, 930, 204.8), _MAXN),
+        _board("orin-nx-16", "Orin NX", 16, (8, 918, 102.4), _MAXN),
+        _board("orin-nx-16-super", "Orin NX", 16, (8, 1173, 102.4), _SUPER),
+        _board("orin-nx-8", "Orin NX", 8, (8, 765, 102.4), _MAXN),
+        _board("orin-nx-8-super", "Orin NX", 8, (8, 1173, 102.4), _SUPER),
+        _board("orin-nano-8", "Orin Nano", 8, (8, 625, 68), "15W"),
+        _board("orin-nano-super", "Orin Nano", 8, (8, 1020, 102), _SUPER),
+        _board("orin-nano-4", "Orin Nano", 4, (4, 625, 34), "10W"),
+        _board("orin-nano-4-super", "Orin Nano", 4, (4, 1020, 51), _SUPER),
+        _board("agx-thor", "AGX Thor", 128, (20, 1575, 273), _MAXN, Family.THOR),
+        _card("RTX 2080 Ti", 68, 1635, 616, Family.TURING),
+        _card("RTX 3060", 28, 1777, 360),
+        _card("RTX 3090", 82, 1695, 936),
+        _card("RTX A2000", 26, 1200, 288),
+        _card("RTX 4060", 24, 2460, 272),
+        _card("RTX 4070", 46, 2475, 504),
+        _card("RTX 4090", 128, 2520, 1008),
+        _card("RTX 5090", 170, 2407, 1792),
     )
 }
 
@@ -129,8 +120,3 @@ def find_device(key: str) -> Device:
         msg = f"device '{key}': expected one of {', '.join(DEVICES)}"
         raise InputError(msg)
     return DEVICES[key]
-
-
-def is_called(device: Device, name: str) -> bool:
-    """Whether a record that names its device so may be of this one."""
-    return any(re.search(device.called, part) for part in name.split(", "))

@@ -1,24 +1,23 @@
 """Latency on a device that is not here, as an interval: an estimate, never a measurement.
 
 The model of `roofline` is fitted to published points and checked on others. `Estimate` has no
-field of a measured `Latency` but the batch, and says "estimate" in each of its forms.
+figure that a measured record has, and says "estimate" in each of its forms.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgefer.benchmarks.devices import Device, Source
-from edgefer.benchmarks.published import Published, checked, fitted
-from edgefer.benchmarks.roofline import Case, Parameters, Terms, fit
+from edgefer.benchmarks.published import checked, fitted
+from edgefer.benchmarks.roofline import Case, Parameters, Terms, estimated_ms, fit
 from edgefer.benchmarks.workload import Workload
 from edgefer.manifest import Precision
 
 KIND = "estimate"
-BATCHES = (1, 16)
 
 # Our choice, before any check: never narrower than this, since two networks of the same device
 # differ by more than the fit does.
@@ -47,24 +46,32 @@ class Point:
         return self.estimated_ms / self.known_ms - 1
 
     def __str__(self) -> str:
-        what = f"{self.network} {self.precision} batch {self.batch} on {self.device}"
-        return f"{what}: {self.error:+.0%} of {self.known_ms:.3g} ms ({self.source})"
+        return (
+            f"{self.network} {self.precision} batch {self.batch} on {self.device}: "
+            f"{self.known_ms:.3g} ms ({self.source}), {KIND} {self.error:+.1%}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object, with the error."""
+        return {**asdict(self), "error": self.error}
 
 
 @dataclass(frozen=True)
 class Estimate:
     """How long a call may take on a device in its fastest power mode, in milliseconds.
 
-    `fitted` are the points behind it, `checked` those kept back from it. `extrapolated`: no
-    point is of this device, and the interval is three times as wide in log space.
+    `precision` is that of most operations, `rates` how sure the device's peak rates are. `fitted`
+    are the points behind it, `checked` those kept back from it. `extrapolated`: no point is of
+    this device, and the interval is three times as wide in log space.
     """
 
     network: str
-    device: str
-    mode: str | None
-    table: Source
     precision: Precision
     batch: int
+    device: str
+    device_name: str
+    mode: str | None
+    rates: Source
     low_ms: float
     typical_ms: float
     high_ms: float
@@ -74,121 +81,88 @@ class Estimate:
     kind: str = field(default=KIND, init=False)
 
     def __str__(self) -> str:
-        mode = f" at {self.mode}" if self.mode else ""
         text = (
             f"{self.kind}: {self.typical_ms:.3g} ms ({self.low_ms:.2g} to {self.high_ms:.2g}), "
-            f"{self.network} {self.precision} batch {self.batch} on {self.device}{mode}"
+            f"{self.network} {self.precision} batch {self.batch} on {self.device}"
         )
         return f"{text}, extrapolated" if self.extrapolated else text
 
-    @property
-    def basis(self) -> tuple[str, ...]:
-        """In words: where the device's rates are from, what was fitted, how far checks are off."""
-        return (
-            f"{KIND}: peak rates of {self.device}: {self.table}",
-            *(f"{KIND}: fitted to {point}" for point in self.fitted),
-            *(f"{KIND}: off on {point}" for point in self.checked),
-        )
-
     def to_json(self) -> dict[str, Any]:
         """A JSON object whose `kind` is "estimate"."""
-        told = {
-            key: [{**asdict(point), "error": point.error} for point in getattr(self, key)]
-            for key in ("fitted", "checked")
+        points = {
+            "fitted": [point.to_json() for point in self.fitted],
+            "checked": [point.to_json() for point in self.checked],
         }
-        return {**asdict(self), **told}
+        return {**asdict(self), **points}
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """Parameters with the points that they are fitted to; `own` are those of measured boards.
+    """Parameters with the points that they are fitted to, and those kept back from the fit."""
 
-    What was measured on one board refines the estimates for that board and no other: launches
-    cost what its host and its libraries make of them.
-    """
+    parameters: Parameters
+    points: tuple[Case, ...]
+    kept_back: tuple[Case, ...]
 
-    shared: Parameters
-    points: tuple[Published, ...]
-    kept_back: tuple[Published, ...] = ()
-    own: Mapping[str, Parameters] = field(default_factory=dict)
-    own_points: Mapping[str, tuple[Published, ...]] = field(default_factory=dict)
-
-    def estimate(self, device: Device, workload: Workload, batch: int = 1) -> Estimate:
+    def estimate(self, device: Device, workload: Workload, batch: int) -> Estimate:
         """What that workload may take there."""
-        parameters = self.own.get(device.key, self.shared)
-        points = self.own_points.get(device.key, self.points)
-        # other boards' checks say nothing of parameters that are this one's own
-        is_own = device.key in self.own
-        kept_back = _of(device, self.kept_back) if is_own else self.kept_back
-        typical = Terms(device, workload, batch).milliseconds(parameters)
-        extrapolated = all(point.case.device.key != device.key for point in points)
-        known = _points(points, parameters)
+        typical = Terms(device, workload, batch).milliseconds(self.parameters)
+        extrapolated = all(point.device != device for point in self.points)
+        known = self._beside(self.points)
         below, above = _reach(known, EXTRAPOLATED if extrapolated else 1.0)
         return Estimate(
             network=workload.name,
-            device=device.name,
-            mode=device.mode,
-            table=device.source,
             precision=workload.precision,
             batch=batch,
+            device=device.key,
+            device_name=device.name,
+            mode=device.mode,
+            rates=device.source,
             low_ms=typical * math.exp(-below),
             typical_ms=typical,
             high_ms=typical * math.exp(above),
             extrapolated=extrapolated,
             fitted=known,
-            checked=_points(kept_back, parameters),
+            checked=self._beside(self.kept_back),
         )
 
-    def estimates(
-        self, device: Device, workload: Workload, batches: Iterable[int] = BATCHES
-    ) -> tuple[Estimate, ...]:
-        """One for each batch."""
-        return tuple(self.estimate(device, workload, batch) for batch in batches)
+    def refined(self, device: Device, measured: Sequence[Case]) -> Estimator:
+        """One for that device alone, fitted to what was measured on it, held to this one's.
 
-    def with_measured(self, device: Device, points: Sequence[Published]) -> Estimator:
-        """The same, with parameters of that device's own: held to the shared ones where open."""
-        known = self.own_points.get(device.key) or _of(device, self.points)
-        every = (*known, *points)
-        parameters = fit([point.case for point in every], self.shared)
-        return replace(
-            self,
-            own={**self.own, device.key: parameters},
-            own_points={**self.own_points, device.key: every},
+        Other boards' points are left out: launches cost what a host and its libraries make of them.
+        """
+        own = (*(point for point in self.points if point.device == device), *measured)
+        kept_back = tuple(point for point in self.kept_back if point.device == device)
+        return Estimator(fit(own, self.parameters), own, kept_back)
+
+    def _beside(self, cases: Sequence[Case]) -> tuple[Point, ...]:
+        return tuple(
+            Point(
+                device=case.device.key,
+                network=case.workload.name,
+                precision=case.workload.precision,
+                batch=case.batch,
+                known_ms=case.milliseconds,
+                estimated_ms=estimated_ms(case, self.parameters),
+                source=case.source,
+            )
+            for case in cases
         )
 
 
-def make_estimator(
-    points: Sequence[Published] | None = None, kept_back: Sequence[Published] | None = None
-) -> Estimator:
-    """One fitted to points, by default MLPerf's ResNet-50 with batch 1, and checked on others."""
-    points = fitted() if points is None else tuple(points)
-    kept_back = checked() if kept_back is None else tuple(kept_back)
-    return Estimator(fit([point.case for point in points]), points, kept_back)
+def make_estimator(points: Sequence[Case], kept_back: Sequence[Case]) -> Estimator:
+    """One that is fitted to the first and checked on the others."""
+    return Estimator(fit(points), tuple(points), tuple(kept_back))
 
 
-def _of(device: Device, points: Sequence[Published]) -> tuple[Published, ...]:
-    return tuple(point for point in points if point.case.device.key == device.key)
-
-
-def _points(published: Sequence[Published], parameters: Parameters) -> tuple[Point, ...]:
-    return tuple(_point(one.case, one.source, parameters) for one in published)
-
-
-def _point(case: Case, source: str, parameters: Parameters) -> Point:
-    return Point(
-        device=case.device.name,
-        network=case.workload.name,
-        precision=case.workload.precision,
-        batch=case.batch,
-        known_ms=case.milliseconds,
-        estimated_ms=Terms(case.device, case.workload, case.batch).milliseconds(parameters),
-        source=source,
-    )
+def published_estimator() -> Estimator:
+    """The one that is fitted to MLPerf's ResNet-50 with batch 1."""
+    return make_estimator(fitted(), checked())
 
 
 def _reach(points: Sequence[Point], wider: float) -> tuple[float, float]:
     """How far the interval goes below and above, in logs."""
     squares = [math.log1p(point.error) ** 2 for point in points]
-    spread = _REACH * math.sqrt(sum(squares) / max(len(squares), 1))
+    spread = _REACH * math.sqrt(sum(squares) / len(squares))
     low, high = (abs(math.log(end)) for end in FLOOR)
     return wider * max(low, spread), wider * max(high, spread)

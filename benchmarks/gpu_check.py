@@ -13,16 +13,21 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
 
-from edgefer.benchmarks.latency import measure, ratio
+from edgefer.benchmarks.clock import RealClock
+from edgefer.benchmarks.difference import paired
+from edgefer.benchmarks.latency import medians, timed
 from edgefer.benchmarks.machine import Setting, read_setting
+from edgefer.benchmarks.peer_torch import load_shipped
+from edgefer.benchmarks.scenarios import BackToBack
+from edgefer.benchmarks.turns import QUICK, Contender, Length, take_turns
 from edgefer.bundle import Bundle, read_bundle
+from edgefer.data.drawn import drawn_faces
 from edgefer.errors import EdgeferError, InputError, MachineError, MissingDependency, reason
 from edgefer.files import check_writable, write_atomically
 from edgefer.imports import require
@@ -33,10 +38,11 @@ from edgefer.runtime.selection import BACKENDS, ON_GPU, Chosen
 from edgefer.runtime.session import Session, open_bundle
 from edgefer.runtime.trial import CudaTrial, try_cuda
 from edgefer.versions import installed
-from edgefer.zoo.registry import DEFAULT_NETWORK, find_network
+from edgefer.zoo.registry import DEFAULT_NETWORK
 
 FACES = (1, 16)
 SECONDS = 3.0
+QUERIES = 100  # at least, of each
 _ROOT = Path(__file__).parents[1]
 _ANSWERS = "probabilities"
 # Beside those that every record has.
@@ -62,10 +68,7 @@ class TorchEager(Backend):
         self._torch = torch
         halved = bundle.manifest.precision is Precision.FP16
         self._kind = torch.float16 if halved else torch.float32
-        weights = require("edgefer.zoo.weights", "torch")
-        with resources.as_file(resources.files("edgefer.assets")) as folder:
-            file = str(folder / f"{DEFAULT_NETWORK}.safetensors")
-            network, module, _ = weights.load_network(find_network(DEFAULT_NETWORK), file)
+        network, module, _ = load_shipped()
         front = require("edgefer.zoo.contract", "torch").PixelInput(network.scale)
         self._front = front.eval().to(self.device)
         self._network = module.to(self.device, self._kind)
@@ -181,14 +184,29 @@ def _described(session: Session, bundle: Bundle) -> dict[str, Any]:
 
 def _time(running: Sequence[tuple[dict[str, Any], Session]], count: int, seconds: float) -> None:
     """Add the latency of that many faces to each result, and its ratios to torch's."""
-    latencies = measure([session for _, session in running], count, seconds)
-    timed = [(result, latency) for (result, _), latency in zip(running, latencies)]
-    firsts = {_name(result): own for result, own in timed if result["backend"] == TorchEager.name}
-    for result, latency in timed:
+    drawn = drawn_faces(max(FACES) * 4)
+    contenders = []
+    for _, session in running:
+        faces = drawn.pixels(session.size)
+        queries = [faces[first : first + count] for first in range(0, len(faces), count)]
+        contenders.append(Contender(session.run, queries, BackToBack(QUICK.seconds), count))
+    clock = RealClock()
+    for contender in contenders:
+        contender.warm(clock)
+    take_turns(contenders, Length(seconds, QUERIES), clock=clock)
+    found = [(result, contender) for (result, _), contender in zip(running, contenders)]
+    firsts = {_name(result): own for result, own in found if result["backend"] == TorchEager.name}
+    for result, contender in found:
+        summed = timed(contender, 0)
         result["faces"][str(count)] = {
-            "latency_ms": asdict(latency),
-            "ratio_to": {name: asdict(ratio(latency, first)) for name, first in firsts.items()},
+            "latency_ms": asdict(summed.latency),
+            "throughput": summed.throughput,
+            "ratio_to": {name: _difference(contender, first) for name, first in firsts.items()},
         }
+
+
+def _difference(contender: Contender, first: Contender) -> dict[str, Any]:
+    return asdict(paired(medians(contender.turns), medians(first.turns)))
 
 
 def make_record(
@@ -199,20 +217,8 @@ def make_record(
         msg = "nothing ran on a GPU, so there is no record; " + "; ".join(_reasons(results))
         raise MachineError(msg)
     whole = replace(setting, versions={**setting.versions, **installed(_LIBRARIES)})
-    facts = {"revision": revision(_ROOT), "gpu": asdict(gpu), "network": DEFAULT_NETWORK}
+    facts = {"gpu": asdict(gpu), "network": DEFAULT_NETWORK}
     return {**asdict(whole), **facts, "duration": seconds, "results": list(results)}
-
-
-def revision(root: Path) -> str | None:
-    """The commit of a checkout, with -dirty where files differ from it; None outside of one."""
-    if not (root / "pyproject.toml").is_file():
-        return None
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip() or None
 
 
 def default_output(setting: Setting, gpu: CudaTrial) -> Path:
@@ -229,10 +235,14 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     for result in results:
         if "faces" in result:
             alone, many = (result["faces"][str(count)] for count in FACES)
-            both = (each["latency_ms"][key] for each in (alone, many) for key in ("median", "p99"))
+            both = (each["latency_ms"][key] for each in (alone, many) for key in ("p50", "p99"))
             ratios = (alone["ratio_to"].get(f"{TorchEager.name} {p}") for p in ("fp32", "fp16"))
-            shares = (f"{each['median']:.2f}" if each else "no data" for each in ratios)
-            lines.append(_COLUMNS.format(_name(result), *(f"{ms:.3f}" for ms in both), *shares))
+            shares = (f"{each['ratio']:.2f}" if each else "no data" for each in ratios)
+            lines.append(
+                _COLUMNS.format(
+                    _name(result), *(f"{ms:.3f}" if ms else "no data" for ms in both), *shares
+                )
+            )
     lines += _reasons(results)
     lines.append("Milliseconds. Of fp32, fp16: the median of one face over that of torch in that.")
     return "\n".join(lines)

@@ -6,15 +6,14 @@ affair and differs from version to version:
 * QuantizeLinear and DequantizeLinear cost nothing: they decide how wide a tensor is stored, and
   whether a layer computes in INT8. Reshapes and Concat cost nothing either.
 * Conv, Gemm and MatMul are one launch each; only they have operations.
-* A pointwise node (activation, Add, Mul, Cast, Transpose and such) joins the layer with weights,
-  or the other pointwise nodes, that makes one of its inputs, where it has as many numbers.
+* A pointwise node (activation, Add, Mul, Cast, Transpose and such) joins the launch that makes the
+  last of its inputs, where that is of weights or pointwise and of as many numbers.
 * Anything else is a launch of its own that reads and writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from edgefer.benchmarks.tensors import Tensors
 from edgefer.benchmarks.workload import Layer, Workload, width
 from edgefer.bundle import Bundle
 from edgefer.calibration.layers import groups_of
+from edgefer.errors import InputError
 from edgefer.imports import require
 from edgefer.manifest import Flavour, Precision
 
@@ -31,33 +31,31 @@ if TYPE_CHECKING:
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear")
-_FREE = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Concat")
+_FREE = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Concat")
 _POINTWISE = (
     *("Relu", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Gelu", "Erf"),
-    *("Clip", "Softplus", "Elu", "Exp", "Log", "Sqrt", "Pow", "Abs", "Neg", "Reciprocal"),
-    *("Add", "Sub", "Mul", "Div", "Min", "Max", "Where", "Cast", "Transpose", "BatchNormalization"),
+    *("Clip", "Softplus", "Elu", "Selu", "Mish", "Exp", "Log", "Sqrt", "Pow", "Abs", "Neg"),
+    *("Add", "Sub", "Mul", "Div", "Min", "Max", "Where", "Cast", "Transpose", "Reciprocal"),
+    "BatchNormalization",
 )
 # They read what they write, not all of their input.
 _PICKS = ("Slice", "Split", "Gather", "Expand")
 _NO_LAUNCH = ("Shape", "Constant", "ConstantOfShape", "Range")
+# They multiply too, in ways that are not counted here: to take them for moves would be too fast.
+_NOT_COUNTED = (
+    *("ConvTranspose", "DeformConv", "Einsum", "Attention", "LSTM", "GRU", "RNN"),
+    *("If", "Loop", "Scan", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
+)
 
 # What is stored: the tensor that a layer made, and how many bytes each of its numbers takes.
 Stored = tuple[str, int]
 
 
-@dataclass
-class _Group:
-    """The nodes of one launch; `before` are the groups that have to run earlier."""
-
-    joins: bool
-    nodes: list[NodeProto] = field(default_factory=list)
-    before: set[int] = field(default_factory=set)
-
-
 def bundle_workload(bundle: Bundle) -> Workload:
     """What a bundle's graph for TensorRT has to do for one face.
 
-    Raises MissingDependency without onnx, and InputError where shapes cannot be inferred.
+    Raises MissingDependency without onnx, and InputError where shapes do not follow from the
+    graph or an operator's operations are not counted.
     """
     model = require("onnx", "export").load_model_from_string(bundle.graph(Flavour.GPU))
     return graph_workload(model, bundle.manifest.network)
@@ -69,7 +67,7 @@ def graph_workload(model: ModelProto, name: str) -> Workload:
 
 
 class _Reader:
-    """Goes through the nodes in their order and groups them."""
+    """Goes through the nodes in their order and puts those of one launch into one group."""
 
     def __init__(self, model: ModelProto) -> None:
         self._tensors = Tensors(model)
@@ -77,20 +75,23 @@ class _Reader:
             name: {(name, self._tensors.width(name))} for name in self._tensors.inputs
         }
         self._int8: set[str] = set()
-        self._groups: list[_Group] = []
+        self._groups: list[list[NodeProto]] = []
         self._maker: dict[str, int] = {}
 
     def layers(self) -> tuple[Layer, ...]:
         """One for each launch."""
         for node in self._tensors.nodes:
             self._take(node)
-        wanted = set().union(*(self._stored[name] for name in self._tensors.outputs))
         reads = [self._reads(number) for number in range(len(self._groups))]
-        wanted = wanted.union(*reads)
+        answers = (self._stored.get(name, set()) for name in self._tensors.outputs)
+        wanted = set().union(*answers, *reads)
         return tuple(self._layer(number, read, wanted) for number, read in enumerate(reads))
 
     def _take(self, node: NodeProto) -> None:
         sources = [name for name in node.input if name in self._stored]
+        if node.op_type in _NOT_COUNTED:
+            msg = f"node '{node.name}': expected operators that are counted, found {node.op_type}"
+            raise InputError(msg)
         if node.op_type in _NO_LAUNCH or not sources:
             self._tensors.constants |= set(node.output)
             if node.op_type == "DequantizeLinear":
@@ -108,44 +109,34 @@ class _Reader:
             self._launch(node, sources)
 
     def _launch(self, node: NodeProto, sources: Sequence[str]) -> None:
-        read = {name for source in sources for name, _ in self._stored[source]}
-        makers = {self._maker[name] for name in read if name in self._maker}
-        number = self._joined(node, sources, makers)
+        number = self._joined(node, sources)
         if number is None:
             number = len(self._groups)
-            self._groups.append(_Group(node.op_type in (*_WEIGHTED, *_POINTWISE)))
-        group = self._groups[number]
-        group.nodes.append(node)
-        for maker in makers - {number}:
-            group.before |= {maker} | self._groups[maker].before
+            self._groups.append([])
+        self._groups[number].append(node)
         for name in filter(None, node.output):
             self._maker[name] = number
             self._stored[name] = {(name, self._tensors.width(name))}
 
-    def _joined(self, node: NodeProto, sources: Sequence[str], makers: set[int]) -> int | None:
-        """The group that a pointwise node joins: none that another input has to wait for."""
-        if node.op_type not in _POINTWISE:
+    def _joined(self, node: NodeProto, sources: Sequence[str]) -> int | None:
+        """The group that a pointwise node joins: no earlier one, which a later input may need."""
+        read = {name for source in sources for name, _ in self._stored[source]}
+        makers = [(self._maker[name], name) for name in read if name in self._maker]
+        if node.op_type not in _POINTWISE or not makers:
             return None
-        made = self._tensors.elements(node.output[0])
-        # a node is fused behind what is not quantised in between, if it can be
-        for source in sorted(sources, key=lambda name: name in self._int8):
-            for name, _ in sorted(self._stored[source]):
-                number = self._maker.get(name)
-                if number is None or not self._groups[number].joins:
-                    continue
-                waits = any(number in self._groups[other].before for other in makers - {number})
-                if self._tensors.elements(name) == made and not waits:
-                    return number
-        return None
+        number, name = max(makers)
+        fuses = self._groups[number][0].op_type in (*_WEIGHTED, *_POINTWISE)
+        alike = self._tensors.elements(name) == self._tensors.elements(node.output[0])
+        return number if fuses and alike else None
 
     def _reads(self, number: int) -> set[Stored]:
         """What a group reads that it does not make itself."""
-        inputs = (name for node in self._groups[number].nodes for name in node.input)
+        inputs = (name for node in self._groups[number] for name in node.input)
         found = set().union(*(self._stored.get(name, set()) for name in inputs))
         return {one for one in found if self._maker.get(one[0]) != number}
 
     def _layer(self, number: int, read: set[Stored], wanted: set[Stored]) -> Layer:
-        nodes, tensors = self._groups[number].nodes, self._tensors
+        nodes, tensors = self._groups[number], self._tensors
         first = nodes[0]
         made = [one for one in wanted if self._maker.get(one[0]) == number]
         written = sum(tensors.elements(name) * each for name, each in made)
@@ -182,7 +173,8 @@ class _Reader:
         inner = self._tensors.shape(node.input[0])[-1]
         if node.input[1] in self._tensors.constants:
             return int(np.prod(made[:-1])), made[-1], 1, inner
-        return made[-2], made[-1], int(np.prod(made[:-2])), inner
+        *outer, rows, columns = [1, 1, *made]
+        return rows, columns, int(np.prod(outer)), inner
 
     def _reads_one_channel(self, convolution: NodeProto) -> bool:
         return self._tensors.shape(convolution.input[1])[1] == 1

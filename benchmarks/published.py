@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edgefer.benchmarks.devices import DEVICES
 from edgefer.benchmarks.reference_workloads import resnet50, yolov8n
 from edgefer.benchmarks.roofline import Case
@@ -13,32 +11,15 @@ from edgefer.manifest import Precision
 _MLPERF = "MLPerf Inference v3.1"
 # GPU time of one YOLOv8n by trtexec of TensorRT 10.3 on JetPack 6.2 at MAXN_SUPER: verified as
 # somebody's report, measured by one person.
-_REPORT = "trtexec, TensorRT 10.3, reported by hokwangchoi"
+_REPORT = "trtexec of TensorRT 10.3, by hokwangchoi"
 
 
-@dataclass(frozen=True)
-class Published:
-    """A case, and who published it."""
-
-    case: Case
-    source: str
-
-
-def _resnet(device: str, batch: int, milliseconds: float) -> Published:
-    return Published(Case(DEVICES[device], resnet50(), batch, milliseconds), _MLPERF)
-
-
-def _yolo(precision: Precision, milliseconds: float) -> Published:
-    device = DEVICES["orin-nano-super"]
-    return Published(Case(device, yolov8n(precision), 1, milliseconds), _REPORT)
-
-
-def fitted() -> tuple[Published, ...]:
+def fitted() -> tuple[Case, ...]:
     """The points that the parameters are fitted to."""
     return (_resnet("agx-orin-64", 1, 0.6364), _resnet("orin-nx-16", 1, 1.0787))
 
 
-def checked() -> tuple[Published, ...]:
+def checked() -> tuple[Case, ...]:
     """The points that are kept back, to tell how far estimates are off."""
     return (
         _resnet("agx-orin-64", 8, 2.164),
@@ -46,3 +27,11 @@ def checked() -> tuple[Published, ...]:
         _yolo(Precision.FP16, 4.43),
         _yolo(Precision.FP32, 8.37),
     )
+
+
+def _resnet(device: str, batch: int, milliseconds: float) -> Case:
+    return Case(DEVICES[device], resnet50(), batch, milliseconds, _MLPERF)
+
+
+def _yolo(precision: Precision, milliseconds: float) -> Case:
+    return Case(DEVICES["orin-nano-super"], yolov8n(precision), 1, milliseconds, _REPORT)

@@ -35,12 +35,13 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Case:
-    """A workload on a device with `batch` items a call, and how long it took, in milliseconds."""
+    """How long a workload took on a device with `batch` items a call, and who says so."""
 
     device: Device
     workload: Workload
     batch: int
     milliseconds: float
+    source: str
 
 
 # A launch is recalled as 5 to 8 us, the bandwidth reached as 0.6 to 0.75, neither verified; of the
@@ -57,29 +58,25 @@ class Terms:
 
     def __init__(self, device: Device, workload: Workload, batch: int) -> None:
         layers = workload.layers
-        self._launches = len(layers)
-        self._fixed = np.array([_depthwise(device, layer, batch) for layer in layers])
         self._computing = np.array([_computing(device, layer, batch) for layer in layers])
+        self._depthwise = np.array([layer.depthwise for layer in layers])
         self._moving = np.array([layer.moved(batch) / device.bandwidth for layer in layers])
 
     def milliseconds(self, parameters: Parameters) -> float:
         """How long one call takes with these parameters."""
-        computing = np.maximum(self._fixed, self._computing / parameters.compute)
-        layers = np.maximum(computing, self._moving / parameters.memory).sum()
-        return 1e3 * float(self._launches * parameters.launch + layers)
+        reached = np.where(self._depthwise, _DEPTHWISE, parameters.compute)
+        layers = np.maximum(self._computing / reached, self._moving / parameters.memory)
+        return 1e3 * float(len(layers) * parameters.launch + layers.sum())
 
 
 def _computing(device: Device, layer: Layer, batch: int) -> float:
-    if layer.depthwise:
-        return 0.0
-    share = layer.share_in_use(batch, device.sms)
+    share = 1.0 if layer.depthwise else layer.share_in_use(batch, device.sms)
     return batch * layer.operations / (device.peak(layer.precision) * share)
 
 
-def _depthwise(device: Device, layer: Layer, batch: int) -> float:
-    if not layer.depthwise:
-        return 0.0
-    return batch * layer.operations / (device.peak(layer.precision) * _DEPTHWISE)
+def estimated_ms(case: Case, parameters: Parameters) -> float:
+    """What the model gives for a case, in milliseconds."""
+    return Terms(case.device, case.workload, case.batch).milliseconds(parameters)
 
 
 def fit(cases: Sequence[Case], centre: Parameters = RECALLED) -> Parameters:

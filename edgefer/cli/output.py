@@ -47,6 +47,15 @@ def print_json(document: object) -> None:
     sys.stdout.flush()
 
 
+def write_json(path: Path, document: object, what: str) -> None:
+    """Write a document as JSON of several lines, whole or not at all, and say so."""
+    from edgefer.files import write_atomically
+
+    text = json.dumps(_plain(document), indent=1, allow_nan=False)
+    write_atomically(path, text.encode() + b"\n")
+    note(f"{what}: {path}")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgefer.benchmarks.devices import DEVICES, Source, find_device, is_called
+from edgefer.benchmarks.devices import DEVICES, Source, find_device
 from edgefer.errors import InputError
 from edgefer.manifest import Precision
 
@@ -56,19 +56,3 @@ def test_only_what_was_verified_says_so() -> None:
 def test_unknown_device_is_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match=r"device 'orin': expected one of agx-orin-64, "):
         find_device("orin")
-
-
-@pytest.mark.parametrize(
-    ("key", "name", "expected"),
-    [
-        ("orin-nano-super", "NVIDIA Jetson Orin Nano Developer Kit Super", True),
-        ("orin-nano-super", "NVIDIA Jetson AGX Orin Developer Kit", False),
-        ("agx-orin-64", "NVIDIA Jetson AGX Orin Developer Kit", True),
-        ("rtx-4070", "NVIDIA GeForce RTX 4070", True),
-        ("rtx-4070", "NVIDIA GeForce RTX 4070 SUPER", False),
-        ("rtx-4070", "NVIDIA GeForce RTX 4070, NVIDIA GeForce RTX 3090", True),
-        ("rtx-a2000", "NVIDIA RTX A2000 12GB", True),
-    ],
-)
-def test_names_of_records(key: str, name: str, expected: bool) -> None:
-    assert is_called(DEVICES[key], name) is expected

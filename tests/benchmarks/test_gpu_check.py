@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the others are compared with torch")
 
-from edgefer.benchmarks import gpu_check, latency
+from edgefer.benchmarks import gpu_check, turns
 from edgefer.benchmarks.gpu_check import (
     TorchEager,
     contend,
@@ -21,7 +20,6 @@ from edgefer.benchmarks.gpu_check import (
     find_bundles,
     main,
     make_record,
-    revision,
     table,
 )
 from edgefer.benchmarks.machine import read_setting
@@ -45,8 +43,9 @@ def folder(bundles: dict[Precision, Path]) -> Path:
 @pytest.fixture
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Torch and ONNX Runtime as if the CPU were a GPU, timed hastily; there is no TensorRT."""
-    for name, calls in {"_LEAST_CALLS": 3, "_MOST_WARM_UP": 1, "_WINDOW": 1, "_REST_S": 0}.items():
-        monkeypatch.setattr(latency, name, calls)
+    monkeypatch.setattr(gpu_check, "QUERIES", 3)
+    for name, calls in {"_MOST_WARM_UP": 1, "_WINDOW": 1}.items():
+        monkeypatch.setattr(turns, name, calls)
     monkeypatch.setattr(TorchEager, "device", "cpu")
     monkeypatch.setattr(OnnxRuntimeCuda, "provider", "CPUExecutionProvider")
     monkeypatch.setattr(OnnxRuntimeCuda, "device", "cpu")
@@ -103,10 +102,12 @@ def test_the_record_has_everything(
         assert result["off_fp32"] <= {"fp32": 1e-3, "fp16": 0.02, "int8": 0.1}[precision]
         for count in ("1", "16"):
             timed = result["faces"][count]
-            assert timed["latency_ms"]["batch"] == int(count)
-            assert 0 < timed["latency_ms"]["median"] <= timed["latency_ms"]["p99"]
+            assert timed["latency_ms"]["queries"] >= 3
+            assert 0 < timed["latency_ms"]["p50"] <= timed["latency_ms"]["max"]
+            faces = 1e3 * int(count) / timed["latency_ms"]["mean"]
+            assert timed["throughput"] == pytest.approx(faces)
             assert list(timed["ratio_to"]) == ["torch fp32", "torch fp16"]
-    assert found["torch", "fp16"]["faces"]["1"]["ratio_to"]["torch fp16"] == {"median": 1, "p99": 1}
+    assert found["torch", "fp16"]["faces"]["1"]["ratio_to"]["torch fp16"]["ratio"] == 1
     _check_printed(capsys.readouterr().out, output)
 
 
@@ -204,22 +205,6 @@ def test_the_file_is_named_after_the_device(
     assert default_output(setting, CudaTrial(device="Orin")) == Path("gpu-check-orin.json")
     unknown = default_output(setting, NO_GPU).stem
     assert unknown == f"gpu-check-{setting.machine.architecture.replace('_', '-')}"
-
-
-def test_the_revision_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    assert revision(tmp_path) is None
-    (tmp_path / "pyproject.toml").touch()
-    assert revision(tmp_path) is None
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "a"], check=True)
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    assert revision(tmp_path) == commit.stdout.strip()
-    (tmp_path / "pyproject.toml").write_text("changed")
-    assert revision(tmp_path) == f"{commit.stdout.strip()}-dirty"
-    monkeypatch.setenv("PATH", "")
-    assert revision(tmp_path) is None
 
 
 def test_nothing_measured_is_no_record() -> None:

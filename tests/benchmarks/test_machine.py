@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgefer import __version__
-from edgefer.benchmarks.machine import read_setting
+from edgefer.benchmarks.machine import read_revision, read_setting
 
 
 def described(root: Path, files: dict[str, str]) -> Path:
@@ -23,7 +24,7 @@ def described(root: Path, files: dict[str, str]) -> Path:
 def test_this_machine_as_json() -> None:
     record = json.loads(json.dumps(asdict(read_setting())))
     assert record["versions"]["edgefer"] == __version__
-    assert {"numpy", "onnxruntime"} <= set(record["versions"])
+    assert {"numpy", "onnxruntime", "openvino"} <= set(record["versions"])
     assert record["machine"]["cores"] >= 1
     assert datetime.fromisoformat(record["when"]).utcoffset() == timedelta(0)
 
@@ -45,8 +46,9 @@ JETSON = {
         ({**CPU, **GPU}, "tensorrt", "NVIDIA RTX 2000"),
         (JETSON, "tensorrt", "NVIDIA Jetson Orin Nano"),
         (JETSON, "onnxruntime", "NVIDIA Jetson Orin Nano, Cortex-A78AE"),
+        ({**CPU, **GPU}, "openvino", "Some Processor"),
     ],
-    ids=["cpu", "cpu beside gpu", "gpu", "jetson", "cpu of a jetson"],
+    ids=["cpu", "cpu beside gpu", "gpu", "jetson", "cpu of a jetson", "openvino"],
 )
 def test_the_device_is_named(
     files: dict[str, str], backend: str, device: str, tmp_path: Path
@@ -57,3 +59,19 @@ def test_the_device_is_named(
 def test_a_machine_that_tells_nothing_has_its_architecture(tmp_path: Path) -> None:
     setting = read_setting(tmp_path)
     assert setting.device("onnxruntime") == setting.machine.architecture
+
+
+def test_the_revision_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert read_revision(tmp_path) is None
+    (tmp_path / "pyproject.toml").touch()
+    assert read_revision(tmp_path) is None
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "a"], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    assert read_revision(tmp_path) == commit.stdout.strip()
+    (tmp_path / "pyproject.toml").write_text("changed")
+    assert read_revision(tmp_path) == f"{commit.stdout.strip()}-dirty"
+    monkeypatch.setenv("PATH", "")
+    assert read_revision(tmp_path) is None

@@ -53,8 +53,10 @@ def test_a_quantised_layer_moves_bytes(bundles: dict[Precision, Path]) -> None:
     layers = _by_name(bundle_workload(read_bundle(bundles[Precision.INT8])))
     first = layers["network.layers.0.conv1"]
     assert (first.read, first.written) == (48 * 48 * 32, 24 * 24 * 64)
-    # the sum is added to its shortcut behind this one
-    assert layers["network.layers.0.conv2"].read == 2 * 24 * 24 * 64
+    # the sum is made behind the shortcut, the last of its inputs, from what conv2 left in FP16
+    assert layers["network.layers.0.conv2"].written == 2 * 24 * 24 * 64
+    shortcut = layers["network.layers.0.downsample.0"]
+    assert (shortcut.read, shortcut.written) == ((48 * 48 * 32 + 2 * 24 * 24 * 64), 24 * 24 * 64)
 
 
 def test_a_graph_by_hand() -> None:
@@ -118,19 +120,25 @@ def test_swish_and_sum_are_made_where_the_convolution_is() -> None:
     assert (layers["conv"].read, layers["conv"].written) == (2 * 144 * 8 * 4, 144 * 8 * 4)
 
 
-def test_attention_has_a_matrix_for_each_head() -> None:
-    shape = ["n", 4, 10, 16]
-    left, right = (helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "qk")
-    made = helper.make_tensor_value_info("s", TensorProto.FLOAT, ["n", 4, 10, 10])
-    nodes = [
-        helper.make_node("Transpose", ["k"], ["t"], name="t", perm=[0, 1, 3, 2]),
-        helper.make_node("MatMul", ["q", "t"], ["s"], name="s"),
-    ]
-    graph = helper.make_graph(nodes, "test", [left, right], [made])
+def _product(left: list[int], right: list[int], made: list[int]) -> Layer:
+    """The layer of a product of two inputs of those shapes."""
+    shapes = {"l": left, "r": right, "p": made}
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes.items()]
+    node = helper.make_node("MatMul", ["l", "r"], ["p"], name="p")
+    graph = helper.make_graph([node], "test", values[:2], values[2:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
-    found = _by_name(graph_workload(model, "test"))["s"]
+    return graph_workload(model, "test").layers[0]
+
+
+def test_attention_has_a_matrix_for_each_head() -> None:
+    found = _product([1, 4, 10, 16], [1, 4, 16, 10], [1, 4, 10, 10])
     assert (found.rows, found.columns, found.groups) == (10, 10, 4)
     assert found.operations == 2 * 4 * 10 * 10 * 16
+
+
+def test_a_product_may_be_one_number() -> None:
+    found = _product([1, 1], [1], [1])
+    assert (found.rows, found.columns, found.groups) == (1, 1, 1)
 
 
 def test_picks_read_what_they_write_and_pieces_are_read_where_they_lie() -> None:
@@ -148,6 +156,17 @@ def test_a_shape_that_does_not_follow_is_refused() -> None:
     model = graphs.residual()
     model.graph.input[0].type.tensor_type.shape.dim[1].Clear()
     with pytest.raises(InputError, match="shape"):
+        graph_workload(model, "test")
+
+
+@pytest.mark.parametrize(("kind", "inputs"), [("ConvTranspose", 2), ("Einsum", 1)])
+def test_what_is_not_counted_is_refused(kind: str, inputs: int) -> None:
+    made = graphs.GraphMaker()
+    attributes = {"equation": "nchw->nchw"} if kind == "Einsum" else {}
+    operands = ["stem", made.weight(8, 8, 1, 1)][:inputs]
+    made.node(kind, operands, "other", **attributes)
+    model = made.close("other", 8)
+    with pytest.raises(InputError, match=f"node 'other': .* counted, found {kind}"):
         graph_workload(model, "test")
 
 

@@ -1,0 +1,146 @@
+"""One run of `edgefer benchmark`: all that is asked for, measured, as one record.
+
+The record is described by `edgefer/assets/benchmark-record.schema.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any, Literal
+
+from edgefer.benchmarks.accuracy_record import accuracy_record
+from edgefer.benchmarks.bundle_facts import bundle_facts
+from edgefer.benchmarks.clock import RealClock
+from edgefer.benchmarks.entries import Entry, Wanted, open_entries
+from edgefer.benchmarks.heat import Heat
+from edgefer.benchmarks.machine import read_setting
+from edgefer.benchmarks.peers import TRTEXEC
+from edgefer.benchmarks.plan import Plan
+from edgefer.benchmarks.record import (
+    KIND,
+    SCHEMA,
+    memory_record,
+    not_measured,
+    reference_record,
+    result_record,
+)
+from edgefer.benchmarks.reference import ReferenceKernel
+from edgefer.benchmarks.telemetry import Found, find_provider
+from edgefer.benchmarks.trtexec import find_trtexec, run_trtexec
+from edgefer.benchmarks.turns import measuring_cost
+from edgefer.benchmarks.watch import Watch, telemetry_record
+from edgefer.bundle import read_bundle
+from edgefer.manifest import Flavour
+from edgefer.progress import Progress, silent
+from edgefer.runtime.session import load
+
+
+def measure(plan: Plan, progress: Progress = silent) -> dict[str, Any]:
+    """Run the plan; what comes out is a record, ready for JSON.
+
+    Raises what opening a bundle or a peer raises, and InputError for faces that do not fit.
+    """
+    with ExitStack() as stack:
+        run = Run(plan, progress)
+        stack.callback(run.close)
+        for threads in plan.threads:
+            run.with_threads(threads)
+        return run.record()
+
+
+class Run:
+    """What has been measured so far. Close it."""
+
+    def __init__(self, plan: Plan, progress: Progress = silent) -> None:
+        self._plan, self._progress = plan, progress
+        self._setting = read_setting()
+        self._program = find_trtexec() if TRTEXEC in plan.peers else None
+        self._clock, self._reference = RealClock(), ReferenceKernel()
+        self._origin = self._clock.now()
+        self._machine: tuple[Found, Watch] | None = None
+        self._results: list[dict[str, Any]] = []
+        self._accuracy: list[dict[str, Any]] = []
+
+    def with_threads(self, threads: int) -> None:
+        """Open everything with so many threads, and run each scenario."""
+        plan = self._plan
+        peers = [peer for peer in plan.peers if peer != TRTEXEC]
+        wanted = Wanted(plan.bundles, plan.backends, peers, plan.weights, threads)
+        self._progress("loading", 0, 0)
+        # imports libraries and builds what is missing, which is no bundle's cost
+        load(plan.bundles[0], backend=plan.backends[0], progress=self._progress).close()
+        with ExitStack() as stack:
+            entries = open_entries(wanted, stack)
+            self._progress("loading", 1, 1)
+            found, watch = self._watch(entries)
+            for scenario in plan.scenarios:
+                heat = Heat(plan, scenario, threads, self._clock, self._reference)
+                measured = heat.run(entries, found.provider, watch, self._progress)
+                for one in measured:
+                    device = self._device(one.entry)
+                    result = result_record(one, heat, measured[0], device, self._origin)
+                    self._results.append(result)
+            if plan.faces is not None and not self._accuracy:
+                self._accuracy = accuracy_record(entries, plan.faces, self._progress)
+            if plan.memory:
+                self._add_memory(entries, threads)
+
+    def _add_memory(self, entries: Sequence[Entry], threads: int) -> None:
+        for number, entry in enumerate(entries):
+            found = entry.footprint()
+            for result in self._results:
+                if (result["name"], result["threads"]) == (entry.name, threads):
+                    result.update(memory_record(found))
+            self._progress(f"memory, threads: {threads}", number + 1, len(entries))
+
+    def _device(self, entry: Entry) -> str:
+        backend = entry.about["backend"]
+        return self._setting.device(backend) if entry.on_gpu else self._setting.machine.processor
+
+    def _watch(self, entries: Sequence[Entry]) -> tuple[Found, Watch]:
+        """Who tells of the machine: once, since it depends on what computes."""
+        if self._machine is None:
+            on_gpu = any(entry.on_gpu for entry in entries)
+            device: Literal["gpu", "cpu"] = "gpu" if on_gpu else "cpu"
+            found = find_provider(device=device, clock=lambda: self._clock.now() / 1e9)
+            self._machine = found, Watch(found.provider)
+        return self._machine
+
+    def _trtexec(self) -> list[dict[str, Any]]:
+        """TensorRT's own benchmark of each bundle, which takes no turns."""
+        plan, found = self._plan, list[dict[str, Any]]()
+        if self._program is None:
+            return found
+        for path in plan.bundles:
+            self._progress("trtexec", len(found), len(plan.bundles))
+            bundle = read_bundle(path)
+            graph, size = bundle.graph(Flavour.GPU), bundle.manifest.size
+            times = run_trtexec(self._program, graph, size, plan.batch, plan.length.seconds)
+            found.append({"name": path.name, **asdict(times)})
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """All of it."""
+        assert self._machine is not None  # there is a number of threads at least
+        telemetry = telemetry_record(*self._machine, self._origin / 1e9)
+        return {
+            "schema": SCHEMA,
+            "kind": KIND,
+            **asdict(self._setting),
+            "settings": self._plan.settings(),
+            "measuring_us": measuring_cost(),
+            "reference": reference_record(self._results),
+            "telemetry": telemetry,
+            "results": self._results,
+            "trtexec": self._trtexec(),
+            "accuracy": self._accuracy,
+            "bundles": [bundle_facts(path) for path in self._plan.bundles],
+            "not_measured": not_measured(self._results, self._accuracy, telemetry),
+        }
+
+    def close(self) -> None:
+        """Let go of whoever tells of the machine."""
+        if self._machine is not None:
+            self._machine[0].provider.close()

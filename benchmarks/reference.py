@@ -1,0 +1,31 @@
+"""A piece of work that is the same in every run: what stored runs are measured by.
+
+It is numpy's, on one core of the CPU: it says nothing of a GPU.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgefer.benchmarks.clock import Clock
+
+NAME = "numpy 1"  # another kernel has to have another name
+
+
+class ReferenceKernel:
+    """Small matrix products, which stay on one core, and a pass over memory beyond the caches."""
+
+    def __init__(self) -> None:
+        chance = np.random.default_rng(0)
+        self._left, self._right = chance.random((2, 64, 64), np.float32)
+        self._product = np.empty_like(self._left)
+        self._long = chance.random(1 << 18, np.float32)
+        self._sum = np.empty_like(self._long)
+
+    def __call__(self, clock: Clock) -> int:
+        """Nanoseconds that it takes, once."""
+        begun = clock.now()
+        for _ in range(40):
+            np.matmul(self._left, self._right, out=self._product)
+        np.add(self._long, self._long, out=self._sum)
+        return clock.now() - begun
