@@ -5,7 +5,7 @@ The record is described by `edgefer/assets/benchmark-record.schema.json`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any, Literal
@@ -36,6 +36,8 @@ from edgefer.manifest import Flavour
 from edgefer.progress import Progress, silent
 from edgefer.runtime.session import load
 
+Opener = Callable[[Wanted, ExitStack], list[Entry]]
+
 
 def measure(plan: Plan, progress: Progress = silent) -> dict[str, Any]:
     """Run the plan; what comes out is a record, ready for JSON.
@@ -51,10 +53,12 @@ def measure(plan: Plan, progress: Progress = silent) -> dict[str, Any]:
 
 
 class Run:
-    """What has been measured so far. Close it."""
+    """What has been measured so far. Close it. `opener` is another for tests and for `power`."""
 
-    def __init__(self, plan: Plan, progress: Progress = silent) -> None:
-        self._plan, self._progress = plan, progress
+    def __init__(
+        self, plan: Plan, progress: Progress = silent, opener: Opener = open_entries
+    ) -> None:
+        self._plan, self._progress, self._open = plan, progress, opener
         self._setting = read_setting()
         self._program = find_trtexec() if TRTEXEC in plan.peers else None
         self._clock, self._reference = RealClock(), ReferenceKernel()
@@ -72,7 +76,7 @@ class Run:
         # imports libraries and builds what is missing, which is no bundle's cost
         load(plan.bundles[0], backend=plan.backends[0], progress=self._progress).close()
         with ExitStack() as stack:
-            entries = open_entries(wanted, stack)
+            entries = self._open(wanted, stack)
             self._progress("loading", 1, 1)
             found, watch = self._watch(entries)
             for scenario in plan.scenarios:
