@@ -8,7 +8,7 @@ SOURCES := $(wildcard edgefer/*.py edgefer/*/*.py edgefer/assets/*.* calibration
 BUNDLES := $(foreach precision,fp32 fp16 int8,build/bundles/fer-lite-$(precision).edgefer)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test results test-slow test-jetpack6 check gpu-check
+.PHONY: demo test results benchmarks test-slow test-jetpack6 check gpu-check
 
 # --- demo: export, run, compare -------------------------------------------------------------
 
@@ -38,6 +38,10 @@ test-slow: .venv/test.stamp
 # What each way to INT8 does to the default network: a quarter of an hour, most of it training.
 results: .venv/test.stamp
 	$(BIN)/python docs/make_results.py $(FACES) $(TRAINED)
+
+# Every network in every precision beside its peers: half an hour, and nothing else beside it.
+benchmarks: .venv/test.stamp
+	$(BIN)/python docs/make_benchmarks.py $(FACES) $(MODEL) $(SPEC) $(MODEL_FACES)
 
 test-jetpack6: $(JETPACK6)/test.stamp $(BUNDLES)
 	EDGEFER_TEST_BUNDLES=$(CURDIR)/build/bundles $(JETPACK6)/bin/python -m pytest tests/runtime
