@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edgefer.benchmarks.report_blocks import (
     NO_DATA,
@@ -54,8 +54,6 @@ def _warnings(record: Record) -> Iterator[Block]:
     doubts = {"invalid": telemetry["reasons"] if telemetry["valid"] is False else []}
     for result in record["results"]:
         who, answers = f"{result['name']} ({setup(result)})", result["answers"]
-        if result["stability"]["stable"] is False:
-            doubts.setdefault("unstable", []).append(f"{who}: {result['stability']['reason']}")
         if answers and not answers["hold"]:
             off = small(answers["largest_difference"])
             doubts.setdefault("wrong while the clock ran", []).append(f"{who}: off by {off}")
@@ -64,9 +62,20 @@ def _warnings(record: Record) -> Iterator[Block]:
     for doubt, found in doubts.items():
         if found:
             yield Note(f"{doubt}: {'; '.join(found)}", loud=True)
+    yield from _instability(record["results"])
     if telemetry["valid"] is None:
         why = telemetry["unchecked"][-1] if telemetry["unchecked"] else NO_DATA
         yield Note(f"Whether the machine held still is not known: {why}.")
+
+
+def _instability(results: Sequence[Record]) -> Iterator[Note]:
+    """The worst of those that were not stable; section Checks has each."""
+    unstable = [one for one in results if one["stability"]["stable"] is False]
+    if unstable:
+        worst = max(unstable, key=lambda one: one["stability"]["spread"])
+        said = f"{worst['name']} ({setup(worst)}): {worst['stability']['reason']}"
+        which = "" if len(unstable) == 1 else f"{len(unstable)} of {len(results)}, the worst "
+        yield Note(f"unstable: {which}{said}", loud=True)
 
 
 def _at_a_glance(record: Record) -> Iterator[Block]:

@@ -14,8 +14,8 @@ def result(milliseconds: float = 0.5, batch: int = 1, **other: Any) -> dict[str,
     latency = {"queries": 100, "warm_up": 10, "p50": milliseconds, "max": milliseconds}
     latency |= {"mean": milliseconds, "jitter": None}
     latency |= dict.fromkeys(("p90", "p95", "p99", "p99_9"))
-    turn = {"begun_s": 0.0, "seconds": 0.25, "queries": 100, "p50_ms": milliseconds}
-    turn |= {"p99_ms": None, "reference_us": None}
+    window = {"begun_s": 0.0, "seconds": 0.25, "queries": 100, "p50_ms": milliseconds}
+    window |= {"p99_ms": milliseconds, "reference_us": None, "relative": None}
     made = {
         "name": "small.edgefer",
         "peer": None,
@@ -33,16 +33,19 @@ def result(milliseconds: float = 0.5, batch: int = 1, **other: Any) -> dict[str,
         "batch": batch,
         "start_s": None,
         "memory_bytes": None,
+        "memory_reason": "no data: nothing was asked",
+        "rate": None,
+        "agreement": None,
         "latency_ms": latency,
         "throughput": 1e3 * batch / milliseconds if milliseconds else 0.0,
         "histogram": "",
-        "turns": [turn],
+        "windows": [window],
         "stability": {"stable": True, "spread": 0.0, "drift": 0.0, "limit": 0.1, "reason": ""},
         "ratio": None,
         "overtaken": None,
         "bound": None,
         "stages_ms": None,
-        "answers": {"sampled": 0, "largest_difference": 0.0, "right": None},
+        "answers": None,
         "cached": None,
         "energy": None,
         "energy_reason": "no data: nothing was asked",
@@ -92,7 +95,7 @@ def record(
             "faces": "64 drawn faces",
         },
         "measuring_us": 0.4,
-        "reference": None,
+        "reference": {"name": "numpy 1", "median_us": 210.0, "windows": 1},
         "telemetry": {
             "provider": "jetson",
             "passed_over": {},
@@ -104,6 +107,7 @@ def record(
             "missing": dict.fromkeys(series, "nothing was asked"),
         },
         "results": list(results or [result()]),
+        "trtexec": [],
         "accuracy": [],
         "bundles": [],
         "not_measured": [],

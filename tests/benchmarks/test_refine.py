@@ -58,7 +58,7 @@ def test_records_add_up_and_published_points_stay(estimator: Estimator) -> None:
 
 def test_what_is_not_comparable_is_left_out() -> None:
     others = [
-        result(9, peer="trtexec"),
+        result(9, peer="onnx"),
         result(9, scenario="server"),
         result(9, backend="onnxruntime"),
         result(9, id="1" * 64),
