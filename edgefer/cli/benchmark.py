@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from edgefer.cli.benchmark_run import Outputs, Wanted, names, run_benchmark
 from edgefer.cli.broken import SkipBrokenOption
 from edgefer.cli.output import JsonOption
+from edgefer.errors import InputError
 
 
 def benchmark(
@@ -99,6 +101,7 @@ def benchmark(
       edgefer benchmark fer-lite-int8.edgefer --estimate orin-nano-super,agx-orin-64
       edgefer benchmark --compare old.json new.json
     """
+    _refuse_idle({"--modes": (modes, suite), "--record": (record, estimate)})
     if compare:
         from edgefer.cli.benchmark_compare import compare_records
 
@@ -128,3 +131,12 @@ def benchmark(
     from edgefer.cli.benchmark_suite import run_suite
 
     return run_suite(suite, names(modes or ""), wanted, outputs)
+
+
+def _refuse_idle(options: Mapping[str, tuple[object, object]]) -> None:
+    """Raise InputError for an option without the one that it is for."""
+    for name, (given, needed) in options.items():
+        if given and not needed:
+            wanted = {"--modes": "--suite jetson", "--record": "--estimate DEVICE"}[name]
+            msg = f"{name}: expected it with {wanted}, found it alone"
+            raise InputError(msg)
