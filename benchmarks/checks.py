@@ -28,7 +28,7 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Cached:
-    """The time of the same query again over that of others: `found` where it is surely much less."""
+    """The time of the same query again over that of others: `found` where surely much less."""
 
     ratio: float
     found: bool

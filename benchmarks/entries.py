@@ -17,6 +17,7 @@ from edgefer.benchmarks.peer_torch import TorchPeer
 from edgefer.benchmarks.peers import is_file, open_peer
 from edgefer.bundle import Bundle, read_bundle
 from edgefer.data.drawn import drawn_faces
+from edgefer.labels import Expression
 from edgefer.runtime.backend import Pixels
 from edgefer.runtime.selection import ON_GPU
 from edgefer.runtime.session import Session, load
@@ -38,17 +39,18 @@ class Start:
 
 @dataclass(frozen=True)
 class Entry:
-    """One that is open. `about` are its facts for the record, `labelled` whether its answers are
-    those of the bundle's labels, `footprint` measures its memory in a process of its own."""
+    """One that is open. `about` are its facts for the record, `labels` those of its bundle,
+    `labelled` whether its answers are theirs, `footprint` measures its memory in a process of its
+    own."""
 
     name: str
     run: Callable[[Pixels], Any]
     size: int
     about: dict[str, Any]
     start: Start
+    labels: tuple[Expression, ...]
     labelled: bool
     footprint: Callable[[], Footprint]
-    bundle: Bundle
     session: Session | None = None
 
     @property
@@ -113,12 +115,10 @@ def _sessions(wanted: Wanted, stack: ExitStack) -> Iterator[Entry]:
         for backend in wanted.backends:
             session, begun = start(path, backend, wanted.threads)
             stack.enter_context(session)
-            yield _session_entry(path, session, begun, wanted, read_bundle(path))
+            yield _session_entry(path, session, begun, wanted)
 
 
-def _session_entry(
-    path: Path, session: Session, begun: Start, wanted: Wanted, bundle: Bundle
-) -> Entry:
+def _session_entry(path: Path, session: Session, begun: Start, wanted: Wanted) -> Entry:
     manifest = session.manifest
     about = {
         "peer": None,
@@ -141,9 +141,9 @@ def _session_entry(
         size=session.size,
         about=about,
         start=begun,
+        labels=session.labels,
         labelled=True,
         footprint=lambda: session_footprint(path, session.backend, wanted.threads),
-        bundle=bundle,
         session=session,
     )
 
@@ -164,6 +164,8 @@ def _peers(wanted: Wanted, stack: ExitStack) -> Iterator[Entry]:
 
 def _peer_entry(name: str, path: Path, bundle: Bundle, wanted: Wanted, stack: ExitStack) -> Entry:
     manifest = bundle.manifest
+    # once before it is timed, which imports its library
+    open_peer(name, bundle, path, wanted.threads, wanted.weights).close()
     begun = time.perf_counter()
     peer = stack.enter_context(open_peer(name, bundle, path, wanted.threads, wanted.weights))
     loaded = time.perf_counter()
@@ -188,9 +190,12 @@ def _peer_entry(name: str, path: Path, bundle: Bundle, wanted: Wanted, stack: Ex
         size=manifest.size,
         about=about,
         start=Start(loaded - begun, answered - loaded),
+        labels=manifest.labels,
         labelled=peer.answers,
-        footprint=lambda: peer_footprint(name, bundle, path, wanted.threads, wanted.weights),
-        bundle=bundle,
+        # read anew then: bundles that are kept meanwhile may be most of the memory
+        footprint=lambda: peer_footprint(
+            name, read_bundle(path), path, wanted.threads, wanted.weights
+        ),
     )
 
 

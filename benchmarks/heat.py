@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from edgefer.benchmarks.telemetry_energy import Energy
 from edgefer.benchmarks.turns import QUICK, THREADED, Contender, Reference, take_turns
 from edgefer.benchmarks.watch import Watch
 from edgefer.progress import Progress
+from edgefer.runtime.backend import MOST_FACES
 from edgefer.runtime.recognizer import Recognizer
 
 # Where nothing can be said after the time that was asked for, it goes on for as much again, so
@@ -39,13 +41,16 @@ _EXTENSIONS = 2
 
 @dataclass
 class Measured:
-    """One who took part: `difference` is from the first, None for the first itself."""
+    """One who took part: `difference` is from the first, None for the first itself.
+
+    `cached` is None for frames: one may have more faces than another, or be the only one.
+    """
 
     entry: Entry
     contender: Contender
     questions: Questions | None
     expected: list[Floats]
-    cached: Cached
+    cached: Cached | None
     recognizer: Recognizer | None = None
     difference: Difference | None = None
     answers: Answers | None = None
@@ -89,10 +94,11 @@ class Heat:
             recognizer = Recognizer(entry.session, detector=self.plan.detector)
             contender = Contender(stack.enter_context(recognizer), self.plan.frames, pace)
             contender.warm(self._clock)
-            cached = check_cache(contender, self._clock)
-            return Measured(entry, contender, None, [], cached, recognizer)
-        questions = ask_faces(self.plan, entry.size, entry.bundle.manifest.labels, self.batch)
+            return Measured(entry, contender, None, [], None, recognizer)
+        questions = ask_faces(self.plan, entry.size, entry.labels, self.batch)
         contender = Contender(entry.run, questions.queries, pace, self.batch)
+        if not entry.labelled:
+            contender.kept = deque(maxlen=0)  # nobody looks, and they may be of any size
         contender.warm(self._clock)
         expected = answer_all(entry.run, questions.queries) if entry.labelled else []
         cached = check_cache(contender, self._clock)
@@ -138,7 +144,8 @@ class Heat:
         if one.expected and one.questions is not None:
             one.answers = check_answers(one.contender, one.expected, one.questions.classes)
             one.agreement = agreement(one, first)
-        if one.entry.session is not None:
+        # the stages are those of one call of the backend
+        if one.entry.session is not None and self.batch <= MOST_FACES:
             one.stages = stage_times(one.entry.session, one.contender.queries, one.recognizer)
 
     def _measure_energy(
@@ -170,8 +177,7 @@ def typical_seconds(contender: Contender, clock: Clock) -> float:
 
 def agreement(one: Measured, first: Measured) -> float | None:
     """The share of faces with the same winner as the first's, where both have the same labels."""
-    same = one.entry.bundle.manifest.labels == first.entry.bundle.manifest.labels
-    if not first.expected or not same:
+    if not first.expected or one.entry.labels != first.entry.labels:
         return None
     winners = [np.concatenate(each.expected).argmax(axis=1) for each in (one, first)]
     return float(np.mean(winners[0] == winners[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal
 
 from edgefer.benchmarks.accuracy_record import accuracy_record
@@ -47,6 +48,7 @@ def measure(plan: Plan, progress: Progress = silent) -> dict[str, Any]:
     with ExitStack() as stack:
         run = Run(plan, progress)
         stack.callback(run.close)
+        run.prepare()
         for threads in plan.threads:
             run.with_threads(threads)
         return run.record()
@@ -66,18 +68,33 @@ class Run:
         self._machine: tuple[Found, Watch] | None = None
         self._results: list[dict[str, Any]] = []
         self._accuracy: list[dict[str, Any]] = []
+        self._trtexec: list[dict[str, Any]] = []
+        self._bundles: list[dict[str, Any]] = []
+
+    def prepare(self) -> None:
+        """Import libraries and build what is missing, which is no bundle's cost.
+
+        And all else that may fail, so that nothing is lost with it that took its time to measure.
+        """
+        plan, paths = self._plan, list(dict.fromkeys(self._plan.bundles))
+        for number, path in enumerate(paths):
+            self._progress("loading", number, len(paths))
+            for backend in plan.backends:
+                load(path, backend=backend, progress=self._progress).close()
+            self._bundles.append(bundle_facts(path))
+        self._progress("loading", len(paths), len(paths))
+        if self._program is not None:
+            self._trtexec = self._ask_trtexec(self._program)
 
     def with_threads(self, threads: int) -> None:
         """Open everything with so many threads, and run each scenario."""
         plan = self._plan
         peers = [peer for peer in plan.peers if peer != TRTEXEC]
         wanted = Wanted(plan.bundles, plan.backends, peers, plan.weights, threads)
-        self._progress("loading", 0, 0)
-        # imports libraries and builds what is missing, which is no bundle's cost
-        load(plan.bundles[0], backend=plan.backends[0], progress=self._progress).close()
         with ExitStack() as stack:
             entries = self._open(wanted, stack)
-            self._progress("loading", 1, 1)
+            if plan.faces is not None and not self._accuracy:
+                self._accuracy = accuracy_record(entries, plan.faces, self._progress)
             found, watch = self._watch(entries)
             for scenario in plan.scenarios:
                 heat = Heat(plan, scenario, threads, self._clock, self._reference)
@@ -86,8 +103,6 @@ class Run:
                     device = self._device(one.entry)
                     result = result_record(one, heat, measured[0], device, self._origin)
                     self._results.append(result)
-            if plan.faces is not None and not self._accuracy:
-                self._accuracy = accuracy_record(entries, plan.faces, self._progress)
             if plan.memory:
                 self._add_memory(entries, threads)
 
@@ -112,16 +127,14 @@ class Run:
             self._machine = found, Watch(found.provider)
         return self._machine
 
-    def _trtexec(self) -> list[dict[str, Any]]:
+    def _ask_trtexec(self, program: Path) -> list[dict[str, Any]]:
         """TensorRT's own benchmark of each bundle, which takes no turns."""
         plan, found = self._plan, list[dict[str, Any]]()
-        if self._program is None:
-            return found
-        for path in plan.bundles:
+        for path in dict.fromkeys(plan.bundles):
             self._progress("trtexec", len(found), len(plan.bundles))
             bundle = read_bundle(path)
             graph, size = bundle.graph(Flavour.GPU), bundle.manifest.size
-            times = run_trtexec(self._program, graph, size, plan.batch, plan.length.seconds)
+            times = run_trtexec(program, graph, size, plan.batch, plan.length.seconds)
             found.append({"name": path.name, **asdict(times)})
         return found
 
@@ -138,9 +151,9 @@ class Run:
             "reference": reference_record(self._results),
             "telemetry": telemetry,
             "results": self._results,
-            "trtexec": self._trtexec(),
+            "trtexec": self._trtexec,
             "accuracy": self._accuracy,
-            "bundles": [bundle_facts(path) for path in self._plan.bundles],
+            "bundles": self._bundles,
             "not_measured": not_measured(self._results, self._accuracy, telemetry),
         }
 

@@ -13,7 +13,10 @@ from edgefer.data.faces import FaceSet
 from edgefer.errors import InputError
 from edgefer.runtime.backend import Pixels
 
-MOST_FACES_A_QUERY = 1024  # our choice: all of them are drawn first
+# Our choices: all faces of a query are there before it comes, and so are the times of a turn's; a
+# turn of the slowest takes some minutes.
+MOST_FACES_A_QUERY = 1024
+_RATES = 0.01, 100_000.0
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,17 @@ class Plan:
             if not 1 <= count <= MOST_FACES_A_QUERY:
                 msg = f"{name}: expected 1 to {MOST_FACES_A_QUERY:,} faces a query, found {count:,}"
                 raise InputError(msg)
-        for name in ("rate", "fps", "bound"):
-            number = getattr(self, name)
-            if number is not None and not 0 < number < float("inf"):
-                msg = f"{name}: expected a number above 0, found {number}"
+        for name in ("rate", "fps"):
+            number, (least, most) = getattr(self, name), _RATES
+            if number is not None and not least <= number <= most:
+                msg = f"{name}: expected {least} to {most:,.0f} a second, found {number}"
                 raise InputError(msg)
+        if self.bound is not None and not 0 < self.bound < float("inf"):
+            msg = f"bound: expected milliseconds above 0, found {self.bound}"
+            raise InputError(msg)
+        if not self.scenarios:
+            msg = f"scenario: expected one or more of {', '.join(Scenario)}, found none"
+            raise InputError(msg)
         if Scenario.END_TO_END in self.scenarios and not self.frames:
             msg = "scenario end-to-end: expected --frames with a picture or a video, found none"
             raise InputError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,15 +39,20 @@ def ask_faces(plan: Plan, size: int, labels: tuple[Expression, ...], count: int)
     """Queries of `count` faces each for a network of that size and those labels."""
     number = max(_FACES // count, _LEAST_QUERIES)
     if plan.faces is None:
-        known, classes = drawn_faces(_FACES), None
+        pixels, classes = _drawn(size), None
     else:
         given = plan.faces.relabelled(labels)
-        known = given.select(range(min(_FACES, len(given))))
-        classes = known.classes_among(labels)
-    pixels = known.pixels(size)
-    places = np.arange(number * count).reshape(number, count) % len(known)
+        known = given.balanced(_FACES)  # the first ones of a folder are all of one class
+        pixels, classes = known.pixels(size), known.classes_among(labels)
+    places = np.arange(number * count).reshape(number, count) % len(pixels)
     queries = [np.ascontiguousarray(pixels[row]) for row in places]
     return Questions(queries, None if classes is None else classes[places])
+
+
+@cache
+def _drawn(size: int) -> Pixels:
+    """Drawing them takes a second or two, and everyone in each scenario needs them."""
+    return drawn_faces(_FACES).pixels(size)
 
 
 def pace_of(plan: Plan, scenario: Scenario, turn: float, slowest: Callable[[], float]) -> Pace:
@@ -59,4 +65,3 @@ def pace_of(plan: Plan, scenario: Scenario, turn: float, slowest: Callable[[], f
     if scenario is Scenario.SERVER:
         return Poisson(plan.rate or 0.5 / slowest())
     return BackToBack(min(turn, plan.length.seconds))
-

@@ -48,7 +48,7 @@ def result_record(one: Measured, heat: Heat, first: Measured, device: str, origi
         "stages_ms": one.stages or None,
         "answers": asdict(one.answers) if one.answers else None,
         "agreement": one.agreement,
-        "cached": asdict(one.cached),
+        "cached": asdict(one.cached) if one.cached else None,
         **_energy(one),
     }
 

@@ -75,7 +75,7 @@ class BackToBack(Pace):
         begun = before = now()
         until = begun + int(self.seconds * 1e9)
         number = first
-        while before < until:
+        while before < until or not latencies:
             ask(number)
             number += 1
             after = now()
@@ -94,7 +94,7 @@ class Poisson(Pace):
         self.rate, self.seconds, self._seed = rate, seconds, seed
 
     def turn(self, ask: Ask, clock: Clock, first: int) -> Turn:
-        """Ends when all that came within the time are answered."""
+        """Ends with its time, or when all that came within it are answered."""
         arrivals = self._arrivals(first)
         latencies: list[int] = []
         begun = clock.now()
@@ -103,6 +103,8 @@ class Poisson(Pace):
             clock.wait_until(came)
             ask(number)
             latencies.append(clock.now() - came)
+        # what comes no more belongs to the rate too
+        clock.wait_until(begun + int(self.seconds * 1e9))
         return Turn(begun, clock.now(), latencies)
 
     def _arrivals(self, first: int) -> list[int]:
@@ -126,7 +128,7 @@ class Camera(Pace):
         self.rate, self.seconds = rate, seconds
 
     def turn(self, ask: Ask, clock: Clock, first: int) -> Turn:
-        """Ends when the last frame within the time is answered."""
+        """Ends when the frame after the last would come, or when the last is answered."""
         period = 1e9 / self.rate
         frames = max(int(self.seconds * self.rate), 1)
         latencies: list[int] = []
@@ -142,6 +144,7 @@ class Camera(Pace):
             latencies += [answered - captured[each] for each in range(frame, newest + 1)]
             overtaken += newest - frame
             frame = newest + 1
+        clock.wait_until(begun + round(frames * period))
         return Turn(begun, clock.now(), latencies, overtaken)
 
 

@@ -53,8 +53,8 @@ def compare_stored(old: Record, new: Record) -> tuple[list[Changed], list[str]]:
     common = [key for key in after if key in before]
     if not common:
         msg = (
-            "records: expected the same name, scenario, threads and faces a query in both, found "
-            f"{_names(before)} and {_names(after)}"
+            "records: expected one result at least of the same name, backend, scenario and load "
+            f"in both, found {_names(before)} and {_names(after)}"
         )
         raise InputError(msg)
     changed = [_changed(before[key], after[key], old, new) for key in common]
@@ -65,10 +65,11 @@ def compare_stored(old: Record, new: Record) -> tuple[list[Changed], list[str]]:
 
 def _changed(before: Record, after: Record, old: Record, new: Record) -> Changed:
     same = old["reference"]["name"] == new["reference"]["name"]
-    normalised = same and after["backend"] in _ON_CPU
+    known = None not in (*_of_windows(before, "relative"), *_of_windows(after, "relative"))
+    normalised = same and known and after["backend"] in _ON_CPU
     value = "relative" if normalised else "p50_ms"
-    times = [np.array([window[value] for window in one["windows"]]) for one in (before, after)]
-    found = unpaired(times[1], times[0], BETWEEN_RUNS)
+    times, first = (np.array(_of_windows(one, value)) for one in (after, before))
+    found = unpaired(times, first, BETWEEN_RUNS)
     reason = next(_doubts(before, after, old, new), "")
     if not reason and found.verdict is Verdict.INCONCLUSIVE:
         reason = (
@@ -89,6 +90,14 @@ def _changed(before: Record, after: Record, old: Record, new: Record) -> Changed
         normalised=normalised,
         reason=reason,
     )
+
+
+def _of_windows(result: Record, value: str) -> list[Any]:
+    values = [window[value] for window in result["windows"]]
+    if 0 in values:
+        msg = f"record: {result['name']}: {value}: expected times above 0, found 0"
+        raise InputError(msg)
+    return values
 
 
 def _doubts(before: Record, after: Record, old: Record, new: Record) -> Iterator[str]:
@@ -118,8 +127,9 @@ def _by_key(record: Record) -> dict[_Key, Record]:
 
 
 def _words(key: _Key) -> str:
-    name, scenario, threads, batch, *_ = key
-    return f"{name}, {scenario}, threads: {threads}, faces: {batch}"
+    name, scenario, threads, batch, rate, backend = key
+    load = "" if rate is None else f", {rate:.1f} queries a second"
+    return f"{name} by {backend}, {scenario}, threads: {threads}, faces: {batch}{load}"
 
 
 def _names(results: Mapping[_Key, Record]) -> str:

@@ -71,8 +71,8 @@ class Contender:
     """What is timed: `run` answers one of `queries`, each with `batch` faces.
 
     The queries differ, so that an answer from a cache would be a wrong one. `kept` are answers
-    from while the clock ran, with the place of their query. `references` are the times of the
-    reference before each turn, `spent` is the time in turns, both in nanoseconds.
+    from while the clock ran, one at least, with the place of their query. `references` are the
+    times of the reference before each turn, `spent` is the time in turns, both in nanoseconds.
     """
 
     run: Callable[[Any], Any]
@@ -90,7 +90,7 @@ class Contender:
         """Answer the query of that number."""
         place = number % len(self.queries)
         answer = self.run(self.queries[place])
-        if not number % _KEPT_EVERY:
+        if not number % _KEPT_EVERY or not self.kept:
             self.kept.append((place, answer))
 
     def warm(self, clock: Clock) -> None:

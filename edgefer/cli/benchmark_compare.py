@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefer.cli.output import NO_DATA, note, print_json, show, table
+from edgefer.cli.output import NO_DATA, note, one_line, print_json, show, table
 from edgefer.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def compare_records(paths: Sequence[Path], json: bool) -> None:
         _show(changed)
     slower = [one for one in changed if one.difference.verdict is Verdict.SLOWER]
     if slower:
-        names = ", ".join(f"{one.name} ({one.difference.ratio:.2f})" for one in slower)
-        msg = f"slower than in {paths[0]}: {names}"
+        found = "; ".join(f"{_words(one)} ({one.difference.ratio:.2f})" for one in slower)
+        msg = f"slower than in {paths[0]}: {found}"
         raise CheckFailed(msg)
 
 
@@ -64,15 +64,18 @@ def map_json(changed: Sequence[Changed]) -> list[dict[str, Any]]:
     return [asdict(one) for one in changed]
 
 
+def _words(one: Changed) -> str:
+    return f"{one.name}, {one.scenario}, threads {one.threads}"
+
+
 def _show(changed: Sequence[Changed]) -> None:
     rows = []
     for one in changed:
         found = one.difference
         between = NO_DATA if found.low is None else f"{found.low:.3f} to {found.high:.3f}"
-        name = f"{one.name}, {one.scenario}, threads {one.threads}"
         rows.append(
             (
-                name,
+                _words(one),
                 f"{one.old_ms:.3f}",
                 f"{one.new_ms:.3f}",
                 f"{found.ratio:.3f}",
@@ -81,7 +84,8 @@ def _show(changed: Sequence[Changed]) -> None:
             )
         )
     show(table(_COLUMNS, rows, title="New against old", numbers=_COLUMNS[1:5]))
-    reasons = dict.fromkeys(f"{one.name}: {one.reason}" for one in changed if one.reason)
-    show("\n".join(reasons))
+    reasons = dict.fromkeys(f"{_words(one)}: {one.reason}" for one in changed if one.reason)
+    for line in reasons:
+        show(one_line(line))
     if any(not one.normalised for one in changed):
         show("Not divided by a reference kernel: a GPU computed, or the kernels are others.")

@@ -158,7 +158,8 @@ def require_checks(record: Mapping[str, Any]) -> None:
         if bound is not None and bound["held"] is not True:
             p99 = result["latency_ms"]["p99"]
             found = f"found {p99:.3f} ms" if p99 else "found too few queries to tell"
-            faults.append(f"{where}: expected p99 within {bound['ms']} ms, {found}")
+            threads = f"threads: {result['threads']}"
+            faults.append(f"{where}: expected p99 within {bound['ms']} ms, {found} ({threads})")
         if answers is not None and not answers["hold"]:
             faults.append(
                 f"{where}: expected the same answers while the clock ran, found them off by "

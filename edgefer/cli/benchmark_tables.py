@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from edgefer.cli.output import NO_DATA, facts, note, percent, show, table
+from edgefer.cli.output import NO_DATA, facts, note, one_line, percent, show, table
 
-_TIMES = ("", "p50", "p90", "p99", "max", "faces/s", "of first")
+_TIMES = ("", "p50", "p90", "p99", "max")
 _FACTS = ("load", "first answer", "graph", "memory", "energy", "accuracy", "agrees")
 
 Result = Mapping[str, Any]
@@ -22,13 +22,15 @@ def show_record(record: Record) -> None:
     for (scenario, threads), group in groupby(results, _heat):
         these = list(group)
         faces = these[0]["batch"]
-        query = "a frame" if scenario == "end-to-end" else f"{faces} face{'s' * (faces > 1)}"
+        framed = scenario == "end-to-end"
+        query = "a frame" if framed else f"{faces} face{'s' * (faces > 1)}"
         cores = f"{threads} thread{'s' * (threads > 1)}"
         title = f"{scenario}: milliseconds for {query}, {cores}"
+        columns = (*_TIMES, "frames/s" if framed else "faces/s", "of first")
         rows = [_times(result) for result in these]
-        show(table(_TIMES, rows, title=title, numbers=_TIMES[1:]))
+        show(table(columns, rows, title=title, numbers=columns[1:]))
         for remark in _remarks(these):
-            show(remark)
+            show(one_line(remark))
     for threads, group in groupby(results, lambda result: result["threads"]):
         first = {result["name"]: result for result in reversed(list(group))}
         _show_facts(threads, [*reversed(first.values())], record)
@@ -97,7 +99,7 @@ def _remarks(results: Sequence[Result]) -> Iterator[str]:
             between = "too few turns" if low is None else f"{low:.3f} to {high:.3f}, 95 %"
             words = _WORDS.get(ratio["verdict"], f"{ratio['verdict']} than")
             yield f"{name}: {words} {ratio['to']} ({between})"
-        if result["cached"]["found"]:
+        if result["cached"] is not None and result["cached"]["found"]:
             yield f"{name}: answers come from a cache: its times are not those of new faces"
         if result["overtaken"]:
             yield f"{name}: {result['overtaken']:,} frames were overtaken by a newer one"

@@ -98,14 +98,14 @@ def test_answers_that_change_under_the_clock_do_not_hold() -> None:
     assert found.largest_difference == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("broken", [range(100), range(1, 100), range(2, 3)])
-def test_an_answer_that_is_no_number_does_not_hold(broken: range) -> None:
+@pytest.mark.parametrize("broken", [[0, 1, 2, 3], [1, 2, 3], [2]])
+def test_an_answer_that_is_no_number_does_not_hold(broken: list[int]) -> None:
     """Whichever of those that were kept it is."""
     clock = FakeClock()
     contender = asked(Network(clock))
     expected = answer_all(contender.run, QUERIES)
     take_turns([contender], Length(0.5, 60), clock=clock)
-    for number in broken[: len(contender.kept)]:
+    for number in broken:
         place, answer = contender.kept[number]
         contender.kept[number] = place, answer * np.float32("nan")
     assert not check_answers(contender, expected, None).hold

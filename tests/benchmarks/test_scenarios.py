@@ -40,7 +40,7 @@ def test_back_to_back_every_nanosecond_is_in_a_latency() -> None:
 
 def test_one_query_at_least() -> None:
     clock = FakeClock()
-    for pace in (BackToBack(0.001), Poisson(0.01, 0.001), Camera(0.01, 0.001)):
+    for pace in (BackToBack(0.001), BackToBack(1e-12), Poisson(0.01, 0.001), Camera(0.01, 0.001)):
         assert len(pace.turn(working(clock, lambda _: 500), clock, 0).latencies) == 1
 
 
@@ -125,6 +125,18 @@ def test_a_turn_goes_on_until_the_last_is_answered() -> None:
     assert turn.ended == clock.time
     assert turn.ended > 400 * MS
     assert max(turn.latencies) > 300 * MS
+
+
+@pytest.mark.parametrize("pace", [Camera(30, 2.0), Camera(0.25, 2.0), Poisson(100, 2.0)])
+def test_a_turn_lasts_as_long_as_its_queries_come(pace: Camera | Poisson) -> None:
+    """Or a camera would seem to give more frames a second than it does."""
+    clock = FakeClock()
+    turn = pace.turn(working(clock, lambda _: 1), clock, 0)
+    seconds = (turn.ended - turn.begun) / 1e9
+    if isinstance(pace, Camera):
+        assert len(turn.latencies) / seconds == pytest.approx(pace.rate)
+    else:
+        assert seconds == pytest.approx(2)
 
 
 def test_the_real_clock_waits_as_long_as_asked() -> None:

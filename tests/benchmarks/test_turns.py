@@ -171,6 +171,14 @@ def test_answers_are_kept_with_the_place_of_their_query() -> None:
     assert list(asked.kept) == [(number % 8, number % 8) for number in range(0, 100, 17)]
 
 
+def test_one_answer_is_kept_at_least() -> None:
+    """A camera's frames that are overtaken are not answered."""
+    asked, _ = contender(FakeClock(), 1)
+    asked.ask(5)
+    asked.ask(6)
+    assert [place for place, _ in asked.kept] == [5]
+
+
 def test_progress_ends_where_it_said() -> None:
     clock, calls = FakeClock(), []
     asked, _ = contender(clock, 10)
