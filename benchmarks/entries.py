@@ -73,7 +73,7 @@ class Wanted:
 def open_entries(wanted: Wanted, stack: ExitStack) -> list[Entry]:
     """Open all, for `stack` to close. Raises what `load` and `open_peer` raise."""
     sessions = list(_sessions(wanted, stack))
-    if len({entry.about["backend"] for entry in sessions}) > 1:
+    if len(wanted.backends) > 1:
         sessions = [
             replace(entry, name=f"{entry.name} ({entry.about['backend']})") for entry in sessions
         ]

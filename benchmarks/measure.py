@@ -70,17 +70,22 @@ class Run:
         self._accuracy: list[dict[str, Any]] = []
         self._trtexec: list[dict[str, Any]] = []
         self._bundles: list[dict[str, Any]] = []
+        self._backends = plan.backends
 
     def prepare(self) -> None:
         """Import libraries and build what is missing, which is no bundle's cost.
 
         And all else that may fail, so that nothing is lost with it that took its time to measure.
+        What `auto` takes for the first bundle runs them all: it may take another from load to load.
         """
-        plan, paths = self._plan, list(dict.fromkeys(self._plan.bundles))
+        paths = list(dict.fromkeys(self._plan.bundles))
         for number, path in enumerate(paths):
             self._progress("loading", number, len(paths))
-            for backend in plan.backends:
-                load(path, backend=backend, progress=self._progress).close()
+            taken = []
+            for backend in self._backends:
+                with load(path, backend=backend, progress=self._progress) as session:
+                    taken.append(session.backend)
+            self._backends = list(dict.fromkeys(taken))
             self._bundles.append(bundle_facts(path))
         self._progress("loading", len(paths), len(paths))
         if self._program is not None:
@@ -90,9 +95,11 @@ class Run:
         """Open everything with so many threads, and run each scenario."""
         plan = self._plan
         peers = [peer for peer in plan.peers if peer != TRTEXEC]
-        wanted = Wanted(plan.bundles, plan.backends, peers, plan.weights, threads)
+        wanted = Wanted(plan.bundles, self._backends, peers, plan.weights, threads)
         with ExitStack() as stack:
             entries = self._open(wanted, stack)
+            if self._results and all(entry.on_gpu for entry in entries):
+                return  # threads are the CPU's
             if plan.faces is not None and not self._accuracy:
                 self._accuracy = accuracy_record(entries, plan.faces, self._progress)
             found, watch = self._watch(entries)

@@ -79,11 +79,12 @@ def _record(
     opener: Callable[[Wanted, ExitStack], list[Entry]],
 ) -> dict[str, Any]:
     plan = Plan(bundles, backends=("onnxruntime",), length=Length(seconds))
-    run = Run(plan, opener=opener)
-    run.with_threads(1)
-    record = run.record()
-    run.close()
-    return record
+    with ExitStack() as stack:
+        run = Run(plan, opener=opener)
+        stack.callback(run.close)
+        run.prepare()
+        run.with_threads(1)
+        return run.record()
 
 
 def _child(*arguments: str) -> dict[str, Any]:

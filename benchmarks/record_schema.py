@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,12 +83,15 @@ def _check_value(value: Any, rule: Mapping[str, Any], place: str) -> None:
 
 
 def _is_of(value: Any, kind: str) -> bool:
-    """JSON's kinds: true and false are no numbers, NaN and infinity are nothing at all."""
+    """JSON's kinds: true and false are no numbers, NaN and infinity are nothing at all.
+
+    Nor is an integer that no float holds.
+    """
     if isinstance(value, bool):
         return kind == "boolean"
-    return isinstance(value, _KINDS[kind]) and (
-        not isinstance(value, float) or math.isfinite(value)
-    )
+    if isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max:
+        return False
+    return isinstance(value, _KINDS[kind])
 
 
 def _check_object(

@@ -38,7 +38,7 @@ def run_suite(
     _check_options(suite, modes, wanted, outputs)
     board, document = read_board(root), _read_document(outputs.record)
     _set_modes(document, modes, board)
-    with progress_bar() as progress:
+    with progress_bar(threaded=False) as progress:
         plan = make_plan(replace(wanted, scenarios=_ALL), progress)
         _require_alike(document, plan, outputs, root)
         measured = measured_modes(document)

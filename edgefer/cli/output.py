@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NO_DATA = "no data"  # never 0
+_REDRAWN_S = 0.2
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")
@@ -140,8 +142,11 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error for each phase, gone when the work is; silent without a terminal."""
+def progress_bar(*, threaded: bool = True) -> Iterator[Progress]:
+    """A bar on standard error for each phase, gone when the work is; silent without a terminal.
+
+    Without a thread it is drawn when it is called: a thread would disturb what is timed.
+    """
     if not sys.stderr.isatty():
         yield silent
         return
@@ -151,12 +156,19 @@ def progress_bar() -> Iterator[Progress]:
     # rich would print what goes to standard output on standard error, above the bar: that is right
     # only where both are the terminal
     console, shared = Console(stderr=True), sys.stdout.isatty()
-    with Bars(console=console, transient=True, redirect_stdout=shared) as bars:
+    with Bars(
+        console=console, transient=True, redirect_stdout=shared, auto_refresh=threaded
+    ) as bars:
         tasks: dict[str, Any] = {}
+        drawn = -math.inf
 
         def advance(phase: str, done: int, total: int) -> None:
+            nonlocal drawn
             if phase not in tasks:
                 tasks[phase] = bars.add_task(one_line(phase), total=None)
             bars.update(tasks[phase], completed=done, total=total or None)
+            if not threaded and time.monotonic() > drawn + _REDRAWN_S:
+                bars.refresh()
+                drawn = time.monotonic()
 
         yield advance
