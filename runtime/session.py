@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from threading import Lock
 
@@ -19,6 +20,7 @@ from edgefer.runtime.device_array import DeviceFaces
 from edgefer.runtime.selection import Chosen, among, check_options, choose, parse_flavour
 
 _PROBABILITIES = ("probabilities",)
+_FEW = 256
 _DEFAULTS = OpenOptions()
 
 
@@ -126,7 +128,7 @@ class Session:
                 raise InputError(msg)
             answers = self._turns(self._backend, faces, names)
         for name, answer in zip(names, answers):
-            if not np.isfinite(answer).all():
+            if not _is_finite(answer):
                 msg = f"{self.backend} gave {name} that are not finite; run edgefer doctor"
                 raise CheckFailed(msg)
         return answers
@@ -139,6 +141,9 @@ class Session:
         if given is None or given.dtype != np.uint8 or given.shape[1:] != self._face:
             raise InputError(self._unusable(faces if given is None else given))
         count = given.shape[0]
+        if isinstance(given, np.ndarray) and 0 < count <= MOST_FACES:
+            found = backend.run(given)
+            return [found[name].copy() for name in names]
         answers = [np.empty((count, *backend.outputs[name]), np.float32) for name in names]
         for start in range(0, count, MOST_FACES):
             turn = slice(start, min(start + MOST_FACES, count))
@@ -189,3 +194,10 @@ class Session:
         if isinstance(faces, (np.ndarray, DeviceFaces)):
             found = f"{faces.dtype} {list(faces.shape)}"
         return f"faces: expected uint8 [n, {self.size}, {self.size}, 3], RGB, found {found}"
+
+
+def _is_finite(answer: Floats) -> bool:
+    """Whether all of it are numbers. Of few, Python's sum tells in a third of numpy's time."""
+    if answer.size <= _FEW:
+        return isfinite(sum(answer.ravel().tolist()))
+    return bool(np.isfinite(answer).all())
