@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 
 from edgefer.benchmarks.difference import BETWEEN_RUNS, Difference, Verdict, unpaired
+from edgefer.benchmarks.latency import stability
 from edgefer.benchmarks.record_schema import check_record
 from edgefer.errors import InputError
 
 Record = Mapping[str, Any]
 _Key = tuple[Any, ...]
+
+# What else the machine does slows the reference and a network by different shares: beyond so much
+# they do not divide out. Our choice.
+_MOVED = 0.1
 
 _ON_CPU = ("onnxruntime", "openvino", "torch", "onnx")
 
@@ -70,7 +75,7 @@ def _changed(before: Record, after: Record, old: Record, new: Record) -> Changed
     value = "relative" if normalised else "p50_ms"
     times, first = (np.array(_of_windows(one, value)) for one in (after, before))
     found = unpaired(times, first, BETWEEN_RUNS)
-    reason = next(_doubts(before, after, old, new), "")
+    reason = next(_doubts(before, after, old, new, value), "")
     if not reason and found.verdict is Verdict.INCONCLUSIVE:
         reason = (
             "too few windows; run longer"
@@ -100,14 +105,24 @@ def _of_windows(result: Record, value: str) -> list[Any]:
     return values
 
 
-def _doubts(before: Record, after: Record, old: Record, new: Record) -> Iterator[str]:
-    """Why a comparison would not mean anything."""
+def _doubts(before: Record, after: Record, old: Record, new: Record, value: str) -> Iterator[str]:
+    """Why a comparison of the windows' `value` would not mean anything."""
     for age, record, result in (("old", old, before), ("new", new, after)):
         if record["telemetry"]["valid"] is False:
             yield f"the {age} record is not valid: {'; '.join(record['telemetry']['reasons'])}"
-        drift = result["stability"]["drift"]
-        if drift is not None and abs(drift) > result["stability"]["limit"]:
-            yield f"the {age} run was not stable: {result['stability']['reason']}"
+        found = stability(_of_windows(result, value))
+        # noise from window to window is the interval's to judge
+        if found.drift is not None and abs(found.drift) > found.limit:
+            what = "" if value == "p50_ms" else ", divided by the reference"
+            yield f"the {age} run was not stable{what}: {found.reason}"
+    if value == "relative":
+        references = [_of_windows(result, "reference_us") for result in (before, after)]
+        moved = float(np.median(references[1]) / np.median(references[0])) - 1
+        if abs(moved) > _MOVED:
+            yield (
+                f"the reference kernel took {abs(moved):.0%} {'longer' if moved > 0 else 'less'} "
+                "in the new run: the machine was not in the same state"
+            )
 
 
 def _check_machines(old: Record, new: Record) -> None:

@@ -31,9 +31,12 @@ def show_record(record: Record) -> None:
         show(table(columns, rows, title=title, numbers=columns[1:]))
         for remark in _remarks(these):
             show(one_line(remark))
-    for threads, group in groupby(results, lambda result: result["threads"]):
-        first = {result["name"]: result for result in reversed(list(group))}
-        _show_facts(threads, [*reversed(first.values())], record)
+    for threads in dict.fromkeys(result["threads"] for result in results):
+        first: dict[str, Result] = {}
+        for result in results:
+            if result["threads"] == threads:
+                first.setdefault(result["name"], result)
+        _show_facts(threads, [*first.values()], record)
     _note_validity(record)
 
 

@@ -80,7 +80,7 @@ def test_a_third_faster_is_no_fault(compare: Compare) -> None:
 
 
 def test_noise_is_inconclusive_and_no_fault(compare: Compare) -> None:
-    done = compare(a_record(1, noise=0.8), a_record(2, noise=0.8))
+    done = compare(a_record(1, noise=0.2), a_record(2, noise=0.2))
     assert done.status == 0
     assert "inconclusive" in done.out
     assert "the interval reaches beyond 6.0%; run longer, or with less beside" in done.out
@@ -124,7 +124,7 @@ def test_what_only_one_has_is_told(compare: Compare) -> None:
 
 
 def test_what_a_record_says_does_not_steer_a_terminal(compare: Compare) -> None:
-    old, new = a_record(1, noise=0.8), a_record(2, noise=0.8)
+    old, new = a_record(1, noise=0.2), a_record(2, noise=0.2)
     for record in (old, new):
         record["results"][0]["name"] = "\x1b[2J\nred"
         record["telemetry"].update(valid=False, reasons=["\x1b]0;title\x07"])
