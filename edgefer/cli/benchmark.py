@@ -94,11 +94,11 @@ def benchmark(
     that is not here might do.
 
     \b
-    Examples:
-      edgefer benchmark fer-lite-fp32.edgefer fer-lite-int8.edgefer --report report.html
-      edgefer benchmark fer-lite-int8.edgefer --against onnxruntime,torch --threads 1
-      edgefer benchmark fer-lite-int8.edgefer --scenario camera,server --duration 60
-      edgefer benchmark fer-lite-int8.edgefer --estimate orin-nano-super,agx-orin-64
+    Example:
+      edgefer benchmark fer-lite-fp32.edgefer fer-lite-int8.edgefer
+      edgefer benchmark fer-lite-int8.edgefer --against torch --report out.html
+      edgefer benchmark fer-lite-int8.edgefer --scenario camera --duration 60
+      edgefer benchmark fer-lite-int8.edgefer --estimate orin-nano-super
       edgefer benchmark --compare old.json new.json
     """
     _refuse_idle({"--modes": (modes, suite), "--record": (record, estimate)})
