@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from edgefer.benchmarks.clock import Clock
 from edgefer.benchmarks.difference import Difference, Verdict, paired
 from edgefer.benchmarks.energy_run import at_rest, run_alone
 from edgefer.benchmarks.entries import Entry
+from edgefer.benchmarks.histogram import make_histogram, percentile
 from edgefer.benchmarks.latency import medians
 from edgefer.benchmarks.plan import Plan
 from edgefer.benchmarks.questions import Questions, ask_faces, pace_of
@@ -57,6 +59,13 @@ class Measured:
     agreement: float | None = None
     stages: dict[str, float] = field(default_factory=dict)
     energy: Reading[Energy] = no_data("not asked for")
+
+    @cached_property
+    def p99(self) -> float | None:
+        """In milliseconds: what the others' ratios are of, computed once for all of them."""
+        turns = self.contender.turns
+        histogram = make_histogram([latency for turn in turns for latency in turn.latencies])
+        return percentile(histogram, 99)
 
 
 class Heat:
@@ -108,7 +117,7 @@ class Heat:
         contenders = [one.contender for one in measured]
 
         def slowest() -> float:
-            return max(typical_seconds(contender, self._clock) for contender in contenders)
+            return max(contender.typical(self._clock) for contender in contenders) / 1e9
 
         pace = pace_of(self.plan, self.scenario, self._rhythm.seconds, slowest)
         for contender in contenders:
@@ -163,16 +172,6 @@ class Heat:
             )
             watch.samples += samples
             progress(f"energy, {self.scenario}", number + 1, len(measured))
-
-
-def typical_seconds(contender: Contender, clock: Clock) -> float:
-    """How long one query takes: the median of a few."""
-    times = []
-    for number in range(5):
-        begun = clock.now()
-        contender.run(contender.queries[number % len(contender.queries)])
-        times.append(clock.now() - begun)
-    return float(np.median(times)) / 1e9
 
 
 def agreement(one: Measured, first: Measured) -> float | None:

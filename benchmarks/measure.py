@@ -20,13 +20,12 @@ from edgefer.benchmarks.machine import read_setting
 from edgefer.benchmarks.peers import TRTEXEC
 from edgefer.benchmarks.plan import Plan
 from edgefer.benchmarks.record import (
-    KIND,
-    SCHEMA,
     memory_record,
     not_measured,
     reference_record,
     result_record,
 )
+from edgefer.benchmarks.record_schema import KIND, SCHEMA
 from edgefer.benchmarks.reference import ReferenceKernel
 from edgefer.benchmarks.telemetry import Found, find_provider
 from edgefer.benchmarks.trtexec import find_trtexec, run_trtexec

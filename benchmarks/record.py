@@ -17,9 +17,6 @@ from edgefer.benchmarks.latency import Latency, Timed, timed
 from edgefer.benchmarks.reference import NAME
 from edgefer.benchmarks.scenarios import Poisson, Scenario
 
-SCHEMA = 1
-KIND = "measurement"
-
 Result = dict[str, Any]
 
 
@@ -71,13 +68,12 @@ def _windows(found: Timed) -> list[dict[str, Any]]:
 def _ratio(one: Measured, first: Measured, latency: Latency) -> dict[str, Any] | None:
     if one.difference is None:
         return None
-    p99 = timed(first.contender, 0).latency.p99
     return {
         "to": first.entry.name,
         "median": one.difference.ratio,
         "low": one.difference.low,
         "high": one.difference.high,
-        "p99": latency.p99 / p99 if latency.p99 and p99 else None,
+        "p99": latency.p99 / first.p99 if latency.p99 and first.p99 else None,
         "verdict": str(one.difference.verdict),
     }
 

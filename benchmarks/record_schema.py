@@ -16,6 +16,7 @@ from edgefer.assets import read_asset
 from edgefer.errors import InputError, MachineError
 
 SCHEMA = 1
+KIND = "measurement"
 _ASSET = "benchmark-record.schema.json"
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -42,7 +43,7 @@ def read_schema() -> dict[str, Any]:
 def check_record(record: Mapping[str, Any]) -> None:
     """Raise InputError with the place of the first fault, if there is one."""
     found = record.get("schema")
-    if found != SCHEMA or record.get("kind") != "measurement":
+    if found != SCHEMA or record.get("kind") != KIND:
         msg = (
             f"record: expected a measurement of schema {SCHEMA}, found schema {found!r:.40} and "
             f"kind {record.get('kind')!r:.40}; give a file that `edgefer benchmark` wrote"

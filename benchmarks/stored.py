@@ -16,6 +16,7 @@ from edgefer.benchmarks.difference import BETWEEN_RUNS, Difference, Verdict, unp
 from edgefer.benchmarks.latency import stability
 from edgefer.benchmarks.record_schema import check_record
 from edgefer.errors import InputError
+from edgefer.runtime.selection import ON_GPU
 
 Record = Mapping[str, Any]
 _Key = tuple[Any, ...]
@@ -23,8 +24,6 @@ _Key = tuple[Any, ...]
 # What else the machine does slows the reference and a network by different shares: beyond so much
 # they do not divide out. Our choice.
 _MOVED = 0.1
-
-_ON_CPU = ("onnxruntime", "openvino", "torch", "onnx")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def compare_stored(old: Record, new: Record) -> tuple[list[Changed], list[str]]:
 def _changed(before: Record, after: Record, old: Record, new: Record) -> Changed:
     same = old["reference"]["name"] == new["reference"]["name"]
     known = None not in (*_of_windows(before, "relative"), *_of_windows(after, "relative"))
-    normalised = same and known and after["backend"] in _ON_CPU
+    normalised = same and known and after["backend"] not in ON_GPU
     value = "relative" if normalised else "p50_ms"
     times, first = (np.array(_of_windows(one, value)) for one in (after, before))
     found = unpaired(times, first, BETWEEN_RUNS)

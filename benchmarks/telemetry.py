@@ -174,9 +174,13 @@ class Sampler:
         self._ask()  # the last moment of what was run
 
     def _ask(self) -> None:
-        """Take a sample. A provider that breaks must not break the benchmark."""
-        try:
-            self._samples.append(self._provider.sample())
-        except Exception as error:
-            reason = f"{self._provider.name} broke: {type(error).__name__}: {error}"
-            self._samples.append(unknown_sample(self._clock(), reason))
+        self._samples.append(ask(self._provider, self._clock))
+
+
+def ask(provider: Provider, clock: Callable[[], float]) -> Sample:
+    """A sample; without data where a provider breaks, which must not break the benchmark."""
+    try:
+        return provider.sample()
+    except Exception as error:
+        reason = f"{provider.name} broke: {type(error).__name__}: {error}"
+        return unknown_sample(clock(), reason)

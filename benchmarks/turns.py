@@ -93,17 +93,21 @@ class Contender:
         if not number % _KEPT_EVERY or not self.kept:
             self.kept.append((place, answer))
 
+    def typical(self, clock: Clock) -> float:
+        """Nanoseconds that one query takes: the median of a few."""
+        times = []
+        for number in range(_WINDOW):
+            begun = clock.now()
+            self.run(self.queries[number % len(self.queries)])
+            times.append(clock.now() - begun)
+        return float(np.median(times))
+
     def warm(self, clock: Clock) -> None:
         """Ask until the times are stable."""
         before = float("inf")
         while self.warm_up < _MOST_WARM_UP:
-            times = []
-            for number in range(_WINDOW):
-                begun = clock.now()
-                self.run(self.queries[number % len(self.queries)])
-                times.append(clock.now() - begun)
+            median = self.typical(clock)
             self.warm_up += _WINDOW
-            median = float(np.median(times))
             if abs(median - before) <= _STABLE * median:
                 return
             before = median

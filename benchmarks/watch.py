@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgefer.benchmarks.samples import Provider, Reading, Sample
-from edgefer.benchmarks.telemetry import RATE, Found
+from edgefer.benchmarks.telemetry import RATE, Found, ask
 from edgefer.benchmarks.telemetry_verdict import Verdict, judge
 
 # The series of a record, and where a sample has them.
@@ -41,7 +41,7 @@ class Watch:
         now = self._clock()
         if now < self._due:
             return
-        self.samples.append(self._provider.sample())
+        self.samples.append(ask(self._provider, self._clock))
         asked = self._clock()
         self._asking += asked - now
         self._due = asked + self._interval

@@ -141,9 +141,6 @@ class Session:
         if given is None or given.dtype != np.uint8 or given.shape[1:] != self._face:
             raise InputError(self._unusable(faces if given is None else given))
         count = given.shape[0]
-        if isinstance(given, np.ndarray) and 0 < count <= MOST_FACES:
-            found = backend.run(given)
-            return [found[name].copy() for name in names]
         answers = [np.empty((count, *backend.outputs[name]), np.float32) for name in names]
         for start in range(0, count, MOST_FACES):
             turn = slice(start, min(start + MOST_FACES, count))

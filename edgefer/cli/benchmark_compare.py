@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ def compare_records(paths: Sequence[Path], json: bool) -> None:
     for line in alone:
         note(line)
     if json:
-        print_json({"schema": 1, "kind": "comparison", "changed": map_json(changed)})
+        print_json({"schema": 1, "kind": "comparison", "changed": changed})
     else:
         _show(changed)
     slower = [one for one in changed if one.difference.verdict is Verdict.SLOWER]
@@ -57,11 +56,6 @@ def read_record(path: Path) -> dict[str, Any]:
         msg = f"{path}: expected a record of `edgefer benchmark`, found no JSON object"
         raise InputError(msg)
     return record
-
-
-def map_json(changed: Sequence[Changed]) -> list[dict[str, Any]]:
-    """The differences as JSON objects."""
-    return [asdict(one) for one in changed]
 
 
 def _words(one: Changed) -> str:
