@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, EdgeferError, MachineError, reason
 from edgefer.imports import require
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Manifest, Precision
-from edgefer.runtime.backend import MOST_FACES, Backend, Floats, OpenOptions, Pixels
+from edgefer.runtime.backend import Floats, OpenOptions
+from edgefer.runtime.bound import BoundBackend
 from edgefer.runtime.contract import Described, check_contract
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _SOURCE = re.compile(r"(Exception from|Check '.*?' failed at) \S+:\d+:\s*")
 _MOST_WORDS = 500  # in characters: it may list every operator of a graph
 
 
-class OpenVino(Backend):
+class OpenVino(BoundBackend):
     """The graph compiled for one face and for any number, each bound to buffers that stay.
 
     With a free number of faces alone, one face took 2 to 12 % longer.
@@ -44,14 +43,9 @@ class OpenVino(Backend):
     flavour = Flavour.CPU
 
     def __init__(self, one: CompiledModel, several: CompiledModel, manifest: Manifest) -> None:
+        outputs = {port.any_name: tuple(port.shape)[1:] for port in one.outputs}
+        super().__init__(manifest.size, outputs)
         self._one, self._several = one, several
-        size = manifest.size
-        self._pixels = np.empty((MOST_FACES, size, size, 3), np.uint8)
-        self.outputs = {port.any_name: tuple(port.shape)[1:] for port in one.outputs}
-        self._answers = {
-            name: np.empty((MOST_FACES, *shape), np.float32) for name, shape in self.outputs.items()
-        }
-        self._bound: dict[int, tuple[InferRequest, dict[str, Floats]]] = {}
 
     @classmethod
     def open(cls, bundle: Bundle, flavour: Flavour, options: OpenOptions) -> OpenVino:
@@ -75,35 +69,19 @@ class OpenVino(Backend):
             raise _ours(error, flavour.member) from error
         return cls(one, several, manifest)
 
-    def run(self, faces: Pixels) -> dict[str, Floats]:
-        """Copy the faces in, run, and give the bound answers."""
-        count = len(faces)
-        self._pixels[:count] = faces
-        try:
-            request, answers = self._bound.get(count) or self._bind(count)
-            request.infer(share_outputs=True)
-        except Exception as error:  # its exceptions have no common base
-            raise _ours(error, "running the graph") from error
-        return answers
-
-    def stages(self, faces: Pixels) -> Iterator[str]:
-        """As `run`; answers come to their buffers with the inference."""
-        count = len(faces)
-        request, _ = self._bound.get(count) or self._bind(count)
-        self._pixels[:count] = faces
-        yield "copy in"
-        request.infer(share_outputs=True)
-        yield "inference"
-
-    def _bind(self, count: int) -> tuple[InferRequest, dict[str, Floats]]:
-        """Bind the front of each buffer: all batch sizes share the same memory."""
+    def _bind_fronts(self, count: int, fronts: Mapping[str, Floats]) -> InferRequest:
         tensor = require("openvino", "openvino").Tensor
         request = (self._one if count == 1 else self._several).create_infer_request()
-        fronts = {name: buffer[:count] for name, buffer in self._answers.items()}
         for name, front in {"pixels": self._pixels[:count], **fronts}.items():
             request.set_tensor(name, tensor(front, shared_memory=True))
-        self._bound[count] = request, fronts
-        return request, fronts
+        return request
+
+    def _infer(self, call: InferRequest) -> None:
+        call.infer(share_outputs=True)
+
+    @staticmethod
+    def _ours(error: Exception, what: str) -> EdgeferError:
+        return _ours(error, what)
 
     def close(self) -> None:
         """Free both graphs; OpenVINO keeps a thread for the next ones."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
-
-import numpy as np
 
 from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, EdgeferError, MachineError, RuntimeLost, reason
 from edgefer.imports import require
 from edgefer.machine import read_machine
 from edgefer.manifest import Flavour, Manifest, Precision
-from edgefer.runtime.backend import MOST_FACES, Backend, Floats, OpenOptions, Pixels
+from edgefer.runtime.backend import Floats, OpenOptions
+from edgefer.runtime.bound import BoundBackend
 from edgefer.runtime.contract import Described, check_contract
 from edgefer.runtime.cuda_python import LOST
 
@@ -30,21 +29,16 @@ _KINDS = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _FATAL_ONLY = 4  # what ONNX Runtime has to say comes with its exception
 
 
-class OnnxRuntime(Backend):
+class OnnxRuntime(BoundBackend):
     """One InferenceSession whose input and outputs are bound to buffers that stay."""
 
     name = "onnxruntime"
     flavour = Flavour.CPU
 
     def __init__(self, session: InferenceSession, manifest: Manifest) -> None:
+        outputs = {output.name: tuple(output.shape[1:]) for output in session.get_outputs()}
+        super().__init__(manifest.size, outputs)
         self._session = session
-        size = manifest.size
-        self._pixels = np.empty((MOST_FACES, size, size, 3), np.uint8)
-        self.outputs = {output.name: tuple(output.shape[1:]) for output in session.get_outputs()}
-        self._answers = {
-            name: np.empty((MOST_FACES, *shape), np.float32) for name, shape in self.outputs.items()
-        }
-        self._bound: dict[int, tuple[IOBinding, dict[str, Floats]]] = {}
 
     @classmethod
     def open(cls, bundle: Bundle, flavour: Flavour, options: OpenOptions) -> OnnxRuntime:
@@ -56,45 +50,24 @@ class OnnxRuntime(Backend):
         session = open_session(library, bundle, flavour, cpu, options.threads)
         return cls(session, bundle.manifest)
 
-    def run(self, faces: Pixels) -> dict[str, Floats]:
-        """Copy the faces in, run, and give the bound answers."""
-        count = len(faces)
-        self._pixels[:count] = faces
-        try:
-            binding, answers = self._bound.get(count) or self._bind(count)
-            self._send(count)
-            self._session.run_with_iobinding(binding)
-        except Exception as error:  # its exceptions have no common base
-            raise _ours(error, "running the graph") from error
-        return answers
-
-    def stages(self, faces: Pixels) -> Iterator[str]:
-        """As `run`; answers come to their buffers with the inference."""
-        count = len(faces)
-        binding, _ = self._bound.get(count) or self._bind(count)
-        self._pixels[:count] = faces
-        self._send(count)
-        yield "copy in"
-        self._session.run_with_iobinding(binding)
-        yield "inference"
-
-    def _bind(self, count: int) -> tuple[IOBinding, dict[str, Floats]]:
-        """Bind the front of each buffer: all batch sizes share the same memory."""
+    def _bind_fronts(self, count: int, fronts: Mapping[str, Floats]) -> IOBinding:
         binding = self._session.io_binding()
         self._bind_pixels(binding, count)
-        fronts = {name: buffer[:count] for name, buffer in self._answers.items()}
         for name, front in fronts.items():
             # From a GPU too it is copied here as the run ends: a handful of numbers a face.
             binding.bind_output(name, "cpu", 0, front.dtype, front.shape, front.ctypes.data)
-        self._bound[count] = binding, fronts
-        return binding, fronts
+        return binding
 
     def _bind_pixels(self, binding: IOBinding, count: int) -> None:
         faces = self._pixels[:count]
         binding.bind_input("pixels", "cpu", 0, faces.dtype, faces.shape, faces.ctypes.data)
 
-    def _send(self, count: int) -> None:
-        """Take the front of the pixels to where the graph reads them; on a CPU they are there."""
+    def _infer(self, call: IOBinding) -> None:
+        self._session.run_with_iobinding(call)
+
+    @staticmethod
+    def _ours(error: Exception, what: str) -> EdgeferError:
+        return _ours(error, what)
 
     def close(self) -> None:
         """Free the session; its threads end."""

@@ -19,7 +19,7 @@ from edgefer.runtime.openvino import OpenVino, _ours
 from edgefer.runtime.ort import OnnxRuntime
 from edgefer.runtime.self_check import check_itself
 from edgefer.runtime.session import load
-from tests.runtime.on_cpu import NO_OPENVINO
+from tests.runtime.on_cpu import NO_OPENVINO, assert_alike
 
 if not is_there("openvino"):
     pytest.skip(NO_OPENVINO, allow_module_level=True)
@@ -37,15 +37,7 @@ def test_it_answers_as_onnx_runtime_does() -> None:
     ours = OpenVino.open(bundle, Flavour.CPU, ONE)
     other = OnnxRuntime.open(bundle, Flavour.CPU, ONE)
     assert ours.outputs == {"probabilities": (len(LABELS),), "region_weights": (REGIONS,)}
-    for count in (1, 3, MOST_FACES, 2, 1):
-        faces = FACES[-count:]
-        found, expected = ours.run(faces), other.run(faces)
-        assert found.keys() == expected.keys()
-        for name, answer in found.items():
-            np.testing.assert_allclose(answer, expected[name], atol=1e-6)
-            assert len(answer) == count
-    ours.close()
-    other.close()
+    assert_alike(ours, other, FACES)
 
 
 def test_the_answers_are_in_its_own_buffers() -> None:

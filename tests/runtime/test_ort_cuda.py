@@ -21,6 +21,7 @@ from edgefer.runtime.ort_cuda import OnnxRuntimeCuda
 
 pytest.importorskip("onnx", reason="these graphs are made with onnx")
 
+from tests.runtime.on_cpu import assert_alike
 from tests.runtime.tiny import LABELS, REGIONS, SIZE, tiny_bundle, tiny_graph
 
 OPTIONS = OpenOptions()
@@ -40,15 +41,7 @@ def test_it_answers_as_the_other_does() -> None:
     bundle = tiny_bundle(graph, outputs=("probabilities", "region_weights"))
     ours, other = OnCpu.open(bundle, GPU, OPTIONS), OnnxRuntime.open(bundle, GPU, OPTIONS)
     assert ours.outputs == {"probabilities": (len(LABELS),), "region_weights": (REGIONS,)}
-    for count in (1, 3, MOST_FACES, 2, 1):
-        faces = FACES[-count:]
-        found, expected = ours.run(faces), other.run(faces)
-        assert found.keys() == expected.keys()
-        for name, answer in found.items():
-            np.testing.assert_allclose(answer, expected[name], atol=1e-6)
-            assert len(answer) == count
-    ours.close()
-    other.close()
+    assert_alike(ours, other, FACES)
 
 
 def test_faces_that_are_not_contiguous_are_copied() -> None:
