@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from edgefer.benchmarks.footprint import Footprint, peer_footprint, session_footprint
-from edgefer.benchmarks.peer_torch import TorchPeer
-from edgefer.benchmarks.peers import is_file, open_peer
+from edgefer.benchmarks.peer_torch import TorchCuda
+from edgefer.benchmarks.peers import is_file, open_peer, takes_graph
 from edgefer.bundle import Bundle, read_bundle
 from edgefer.data.drawn import drawn_faces
 from edgefer.labels import Expression
@@ -24,6 +24,9 @@ from edgefer.runtime.session import Session, load
 
 # ONNX Runtime's threads wait busily for some 50 ms after their last call.
 _REST_S = 0.1
+
+# The backends and peers that a GPU computes.
+ON_A_GPU = frozenset({*ON_GPU, TorchCuda.kind})
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Entry:
     @property
     def on_gpu(self) -> bool:
         """Whether a GPU computes."""
-        return self.about["backend"] in ON_GPU
+        return self.about["backend"] in ON_A_GPU
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,8 @@ def _peers(wanted: Wanted, stack: ExitStack) -> Iterator[Entry]:
     for name in wanted.peers:
         for path in wanted.bundles:
             bundle = read_bundle(path)
-            once = bundle.manifest.network if name == TorchPeer.kind else name
-            if name == TorchPeer.kind or is_file(name):
+            once = name if is_file(name) else bundle.manifest.network
+            if not takes_graph(name):
                 if (name, once) in seen:
                     continue
                 seen.add((name, once))
@@ -171,7 +174,7 @@ def _peer_entry(name: str, path: Path, bundle: Bundle, wanted: Wanted, stack: Ex
     loaded = time.perf_counter()
     peer.run(_face(manifest.size))
     answered = time.perf_counter()
-    on_graph = name != TorchPeer.kind and not is_file(name)
+    on_graph = takes_graph(name)
     about = {
         "peer": peer.kind,
         "bundle": path.name if on_graph else None,

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefer.benchmarks.peers import is_file, open_peer
+from edgefer.benchmarks.peers import is_file, open_peer, takes_graph
 from edgefer.bundle import Bundle
 from edgefer.data.faces import Pixels
 from edgefer.errors import EdgeferError, MachineError, reason
@@ -36,10 +36,9 @@ _LIBRARIES = {
     "onnxruntime-cuda": ("onnxruntime", "cuda"),
     "openvino": ("openvino", "openvino"),
     "torch": ("torch", "torch"),
+    "torch-cuda": ("torch", "torch"),
     **{edition.value: (edition.module, edition.extra) for edition in Edition},
 }
-# The peers that take a bundle's graph.
-_ON_GRAPH = ("onnxruntime", "openvino")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def peer_footprint(
 ) -> Footprint:
     """That of a peer, which has no more of the bundle than it needs: a graph, or nothing."""
     manifest = bundle.manifest.to_json()
-    graph = bundle.graph(Flavour.CPU) if name in _ON_GRAPH else b""
+    graph = bundle.graph(Flavour.CPU) if takes_graph(name) else b""
     request = {"peer": name, "path": str(path), "threads": threads, "weights": weights}
     return _ask({**request, "manifest": len(manifest)}, manifest + graph)
 

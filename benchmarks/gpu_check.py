@@ -23,7 +23,7 @@ from edgefer.benchmarks.clock import RealClock
 from edgefer.benchmarks.difference import paired
 from edgefer.benchmarks.latency import medians, timed
 from edgefer.benchmarks.machine import Setting, read_setting
-from edgefer.benchmarks.peer_torch import load_shipped
+from edgefer.benchmarks.peer_torch import check_cuda, load_shipped
 from edgefer.benchmarks.scenarios import BackToBack
 from edgefer.benchmarks.turns import QUICK, Contender, Length, take_turns
 from edgefer.bundle import Bundle, read_bundle
@@ -80,12 +80,8 @@ class TorchEager(Backend):
     def open(cls, bundle: Bundle, flavour: Flavour, options: OpenOptions) -> TorchEager:
         """The shipped weights in the precision of the bundle, on the GPU."""
         torch = require("torch", "torch")
-        if cls.device == "cuda" and torch.version.cuda is None:
-            msg = f"torch {torch.__version__}: expected one with CUDA, found one for the CPU alone"
-            raise MissingDependency(msg)
-        if cls.device == "cuda" and not torch.cuda.is_available():
-            msg = f"torch {torch.__version__} finds no GPU"
-            raise MachineError(msg)
+        if cls.device == "cuda":
+            check_cuda(torch)
         return cls(torch, bundle)
 
     def run(self, faces: Pixels) -> dict[str, Floats]:

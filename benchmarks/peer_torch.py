@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgefer.benchmarks.peer import Peer
 from edgefer.bundle import Bundle
 from edgefer.data.faces import Pixels
-from edgefer.errors import InputError
+from edgefer.errors import InputError, MachineError, MissingDependency
 from edgefer.imports import require
 from edgefer.manifest import Manifest
 from edgefer.zoo.registry import DEFAULT_NETWORK, NETWORKS, Choices, Network, find_network
@@ -24,14 +24,16 @@ _RANDOM = "random:"
 
 
 class TorchPeer(Peer):
-    """A bundle's network with its pixel input in front and its fusion behind, on the CPU."""
+    """A bundle's network with its pixel input in front and its fusion behind."""
 
     kind = name = "torch"
+    device: ClassVar[str] = "cpu"
 
     def __init__(self, loaded: Loaded, note: str, answers: bool, threads: int) -> None:
         self._torch = require("torch", "torch")
         contract = require("edgefer.zoo.contract", "torch")
-        self._module: Any = contract.PixelsToAnswers(loaded.network, loaded.module).eval()
+        module = contract.PixelsToAnswers(loaded.network, loaded.module).eval()
+        self._module: Any = module.to(self.device)
         self._threads, self._before = threads, self._torch.get_num_threads()
         self.note, self.answers = note, answers
 
@@ -42,7 +44,7 @@ class TorchPeer(Peer):
         Raises InputError where the network is none of ours, or the weights are of another.
         """
         network = _find_network(bundle.manifest, path)
-        require("torch", "torch")
+        arithmetic = cls._arithmetic(require("torch", "torch"))
         loaded = _load(network, bundle.manifest, weights)
         if loaded.network != network:
             msg = (
@@ -54,7 +56,7 @@ class TorchPeer(Peer):
         answers = own or loaded.origin["sha256"] is not None
         source = loaded.origin["source"] if answers else "chance, for its times alone"
         weights_of = "of the bundle's network" if own else f"from {source}"
-        return cls(loaded, f"eager, FP32, weights {weights_of}", answers, threads)
+        return cls(loaded, f"eager, {arithmetic}, weights {weights_of}", answers, threads)
 
     def run(self, faces: Pixels) -> NDArray[np.float32]:
         """On this peer's threads: their number is the process's, so each call sees to it."""
@@ -62,13 +64,42 @@ class TorchPeer(Peer):
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         with torch.inference_mode():
-            found: NDArray[np.float32] = self._module(torch.from_numpy(faces))[0].numpy()
+            pixels = torch.from_numpy(faces).to(self.device)
+            found: NDArray[np.float32] = self._module(pixels)[0].cpu().numpy()
         return found
 
     def close(self) -> None:
         """Let go of the network, and give the process back its number of threads."""
         self._module = None
         self._torch.set_num_threads(self._before)
+
+    @classmethod
+    def _arithmetic(cls, torch: Any) -> str:
+        """What it computes in, in words. Raises where this torch has not the device."""
+        return "FP32"
+
+
+class TorchCuda(TorchPeer):
+    """The same on the GPU: pixels go there and answers come back, as everyone's do."""
+
+    kind = name = "torch-cuda"
+    # The tests put a CPU's here.
+    device = "cuda"
+
+    @classmethod
+    def _arithmetic(cls, torch: Any) -> str:
+        check_cuda(torch)
+        return "FP32, convolutions in TF32" if torch.backends.cudnn.allow_tf32 else "FP32"
+
+
+def check_cuda(torch: Any) -> None:
+    """Raise MissingDependency or MachineError where torch has no GPU."""
+    if torch.version.cuda is None:
+        msg = f"torch {torch.__version__}: expected one with CUDA, found one for the CPU alone"
+        raise MissingDependency(msg)
+    if not torch.cuda.is_available():
+        msg = f"torch {torch.__version__} finds no GPU"
+        raise MachineError(msg)
 
 
 def load_shipped() -> Loaded:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgefer.benchmarks.peer import Peer
 from edgefer.benchmarks.peer_onnx import BareOnnxRuntime, OnnxFile
 from edgefer.benchmarks.peer_openvino import BareOpenVino
-from edgefer.benchmarks.peer_torch import TorchPeer
+from edgefer.benchmarks.peer_torch import TorchCuda, TorchPeer
 from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, InputError
 from edgefer.manifest import Flavour
@@ -21,7 +21,8 @@ _BARE: dict[str, Callable[[Bundle, Path, int], Peer]] = {
     BareOnnxRuntime.kind: BareOnnxRuntime,
     BareOpenVino.kind: BareOpenVino,
 }
-_NAMES = (BareOnnxRuntime.kind, TorchPeer.kind, BareOpenVino.kind, "MODEL.onnx", TRTEXEC)
+_TORCH: dict[str, type[TorchPeer]] = {TorchPeer.kind: TorchPeer, TorchCuda.kind: TorchCuda}
+_NAMES = (*_BARE, *_TORCH, "MODEL.onnx", TRTEXEC)
 
 
 def parse_peers(text: str) -> tuple[str, ...]:
@@ -45,8 +46,8 @@ def open_peer(
     they ship or are from chance, else weights from chance. Raises InputError for a name, network,
     file of weights or ONNX file that cannot be compared, MissingDependency without its library.
     """
-    if name == TorchPeer.kind:
-        return TorchPeer.open(bundle, path, threads, weights)
+    if name in _TORCH:
+        return _TORCH[name].open(bundle, path, threads, weights)
     if is_file(name):
         return OnnxFile(Path(name), threads)
     if name not in _BARE:
@@ -62,6 +63,11 @@ def open_peer(
 def is_file(name: str) -> bool:
     """Whether the name is that of an ONNX file; it need not be there."""
     return name.lower().endswith(".onnx")
+
+
+def takes_graph(name: str) -> bool:
+    """Whether it runs a graph of the bundle, and so each of its precisions."""
+    return name in _BARE
 
 
 def _unknown(name: str) -> InputError:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from edgefer.benchmarks.difference import BETWEEN_RUNS, Difference, Verdict, unpaired
+from edgefer.benchmarks.entries import ON_A_GPU
 from edgefer.benchmarks.latency import stability
 from edgefer.benchmarks.record_schema import check_record
 from edgefer.errors import InputError
-from edgefer.runtime.selection import ON_GPU
 
 Record = Mapping[str, Any]
 _Key = tuple[Any, ...]
@@ -70,7 +70,7 @@ def compare_stored(old: Record, new: Record) -> tuple[list[Changed], list[str]]:
 def _changed(before: Record, after: Record, old: Record, new: Record) -> Changed:
     same = old["reference"]["name"] == new["reference"]["name"]
     known = None not in (*_of_windows(before, "relative"), *_of_windows(after, "relative"))
-    normalised = same and known and after["backend"] not in ON_GPU
+    normalised = same and known and after["backend"] not in ON_A_GPU
     value = "relative" if normalised else "p50_ms"
     times, first = (np.array(_of_windows(one, value)) for one in (after, before))
     found = unpaired(times, first, BETWEEN_RUNS)

@@ -1,21 +1,21 @@
 """Decides what of a graph runs in INT8, for each flavour, and says why the rest does not.
 
 CPU: ONNX Runtime fuses `DQ -> operator -> Q`, so inputs and outputs of every INT8 operator are
-INT8, residual additions too. GPU: TensorRT fuses a convolution with the addition and ReLU behind
-it, so only what a convolution reads is INT8, and the skip input of an addition (NVIDIA's guidance
-for explicit quantisation).
+INT8, residual additions too, and what only moves values between them. GPU: TensorRT fuses a
+convolution with the addition and ReLU behind it, so only what a convolution reads is INT8, and the
+skip input of an addition (NVIDIA's guidance for explicit quantisation).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edgefer.calibration.grid import channel_axis
-from edgefer.calibration.view import BEYOND_FP16, LAYOUT, READS_PIXELS, GraphView
+from edgefer.calibration.view import BEYOND_FP16, LAYOUT, MOVES, READS_PIXELS, GraphView
 from edgefer.errors import InputError
 from edgefer.manifest import Flavour, HigherPrecision
 
@@ -33,6 +33,8 @@ _NO_WEIGHTS = "no weights: INT8 would round and gain nothing"
 _WORTHWHILE = {"Gemm": 0.01, "Conv": 0.0002}
 _WORTH_STORING = 0.01
 _LEAST_STORED = 1 << 16
+# What ONNX Runtime computes from INT8 to INT8 where all that it reads is INT8.
+_JOINS = ("Add", "Concat")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,15 @@ def place(view: GraphView, flavour: Flavour, kept: Mapping[str, str] = NONE_KEPT
         if node.name in chosen:
             tensors[str(node.input[0])].add(node.name)
     if flavour is Flavour.CPU:
-        for node in (*added, *(n for n in view.nodes if n.name in chosen)):
-            tensors[view.result(node)].update(n.name for n in view.readers[view.result(node)])
-        for node in added:
-            for name in node.input:
-                tensors[str(name)].update(n.name for n in view.readers[name])
+        layers = [node for node in view.nodes if node.name in chosen]
+        carried = _carried(view, layers, added)
+        for node in (*added, *layers, *carried):
+            for name in _results(view, node):
+                tensors[name].update(reader.name for reader in view.readers[name])
+        for node in (*added, *carried):
+            for name in view.activations(node):
+                tensors[name].update(reader.name for reader in view.readers[name])
+        added += carried
     else:
         for node in added:
             skip = _skip(view, node, tensors)
@@ -142,6 +148,50 @@ def _joins(view: GraphView, node: NodeProto, chosen: set[str]) -> bool:
         return False
     makers = [view.producer.get(name) for name in node.input]
     return any(maker is not None and maker.name in chosen for maker in makers)
+
+
+def _carried(
+    view: GraphView, layers: Sequence[NodeProto], added: Sequence[NodeProto]
+) -> list[NodeProto]:
+    """What lies between INT8 layers, has INT8 to read, and loses nothing that they would not.
+
+    In float each would cost a pass to get there and one to get back.
+    """
+    whole = {node.name for node in (*layers, *added)}
+    made = {name for node in (*layers, *added) for name in _results(view, node)}
+    found = []
+    for node in view.nodes:
+        reads = view.activations(node)
+        able = node.op_type in MOVES or (node.op_type in _JOINS and len(reads) == len(node.input))
+        if node.name not in whole and able and reads and made.issuperset(reads):
+            found.append(node)
+            made.update(_results(view, node))
+    wanted = {str(node.input[0]) for node in layers}
+    wanted.update(str(name) for node in added for name in node.input)
+    kept = []
+    for node in reversed(found):
+        if wanted.intersection(_results(view, node)):
+            kept.append(node)
+            wanted.update(view.activations(node))
+    return kept[::-1]
+
+
+def _results(view: GraphView, node: NodeProto) -> list[str]:
+    """The outputs of a node, behind the ReLU that will be fused into it."""
+    if node.op_type in MOVES:
+        return [str(name) for name in node.output]
+    return [view.result(node)]
+
+
+def same_values(view: GraphView, tensors: Collection[str]) -> dict[str, str]:
+    """Of those tensors, which have values of another of them alone, and of which."""
+    found: dict[str, str] = {}
+    for node in view.nodes:
+        source = str(node.input[0]) if node.op_type in MOVES else ""
+        if source in tensors:
+            first = found.get(source, source)
+            found.update({str(name): first for name in node.output if name in tensors})
+    return found
 
 
 def _skip(view: GraphView, node: NodeProto, quantized: dict[str, set[str]]) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 INPUT = "pixels"
 WEIGHTED = ("Conv", "Gemm")
 LAYOUT = ("Cast", "Transpose", "Reshape", "Flatten")
+# What only moves or picks values of its first input: INT8 goes through them as it is.
+_MOVES = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split")
+MOVES = (*_MOVES, "DepthToSpace", "MaxPool")
 READS_PIXELS = "scales the pixels, which are exact before it"
 BEYOND_FP16 = "reads or makes values near or beyond what FP16 holds"
 _ADDS_UP = "its rows add up to 1 within FP32's rounding"
@@ -118,6 +121,10 @@ class GraphView:
         if len(readers) == 1 and readers[0].op_type == "Relu":
             return str(readers[0].output[0])
         return name
+
+    def activations(self, node: NodeProto) -> list[str]:
+        """What a node reads that is neither a constant nor left out."""
+        return [str(name) for name in node.input if name and name not in self.constants]
 
     def why_exact(self, node: NodeProto) -> str | None:
         """Why a node stays in FP32 in every graph; None where it does not have to."""

@@ -27,6 +27,7 @@ from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
 from edgefer.errors import InputError
 from edgefer.export.half import to_half
+from edgefer.export.pixel_integers import scale_integers
 from edgefer.imports import require
 from edgefer.manifest import Flavour, HigherPrecision
 
@@ -49,7 +50,10 @@ def int8_graph(
     lacks the range of a tensor, or no layer is worth INT8.
     """
     made, higher = quantized_graph(model, table, flavour, kept, repairs)
-    return (to_half(made, table.beyond_fp16) if flavour is Flavour.GPU else made), higher
+    if flavour is Flavour.GPU:
+        return to_half(made, table.beyond_fp16), higher
+    scale_integers(made)
+    return made, higher
 
 
 def quantized_graph(

@@ -24,7 +24,7 @@ def benchmark(
     against: Annotated[
         str | None,
         typer.Option(
-            metavar="PEER,...", help="onnxruntime, openvino, torch, trtexec or a MODEL.onnx."
+            metavar="PEER,...", help="onnxruntime, openvino, torch, torch-cuda, trtexec or X.onnx."
         ),
     ] = None,
     scenario: Annotated[

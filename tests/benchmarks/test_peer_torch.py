@@ -12,9 +12,9 @@ pytest.importorskip("torch", reason="the torch extra is not installed")
 
 import torch
 
-from edgefer.benchmarks.peer_torch import TorchPeer
+from edgefer.benchmarks.peer_torch import TorchCuda, TorchPeer
 from edgefer.bundle import Bundle, read_bundle
-from edgefer.errors import InputError
+from edgefer.errors import InputError, MachineError, MissingDependency
 from edgefer.labels import ORDERS
 from edgefer.manifest import Manifest, Precision
 from edgefer.zoo.registry import NETWORKS, Choices
@@ -107,3 +107,42 @@ def test_each_peer_has_its_own_threads() -> None:
             answers(peer)
             assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == before
+
+
+@pytest.fixture
+def as_if_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch that is made for CUDA and finds a GPU, which is the CPU."""
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(TorchCuda, "device", "cpu")
+
+
+@pytest.mark.usefixtures("as_if_cuda")
+@pytest.mark.parametrize(("tf32", "how"), [(True, "FP32, convolutions in TF32"), (False, "FP32")])
+def test_on_a_gpu_it_answers_as_on_the_cpu(
+    tf32: bool, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
+    with (
+        TorchPeer.open(made_of("random:5"), PATH, 1, None) as cpu,
+        TorchCuda.open(made_of("random:5"), PATH, 1, None) as gpu,
+    ):
+        assert gpu.kind == "torch-cuda"
+        assert gpu.note == f"eager, {how}, weights of the bundle's network"
+        np.testing.assert_array_equal(answers(gpu), answers(cpu))
+
+
+@pytest.mark.parametrize(
+    ("cuda", "error", "says"),
+    [
+        (None, MissingDependency, "expected one with CUDA, found one for the CPU alone"),
+        ("13.0", MachineError, "finds no GPU"),
+    ],
+)
+def test_without_a_gpu_it_says_which(
+    cuda: str | None, error: type[Exception], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(error, match=says):
+        TorchCuda.open(made_of("random:5"), PATH, 1, None)

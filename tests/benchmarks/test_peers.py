@@ -99,7 +99,7 @@ def test_names_are_parsed() -> None:
 
 @pytest.mark.parametrize("text", ["", "pytorch", "torch,,openvino", "MODEL", "torch,Torch"])
 def test_an_unknown_name_lists_the_names(text: str) -> None:
-    names = "onnxruntime, torch, openvino, MODEL.onnx, trtexec"
+    names = "onnxruntime, openvino, torch, torch-cuda, MODEL.onnx, trtexec"
     with pytest.raises(InputError, match=rf"^against '.*': expected one of {names}$"):
         parse_peers(text)
 

@@ -99,6 +99,10 @@ def on_gpu(record: dict[str, Any]) -> dict[str, Any]:
     return change(record, backend="tensorrt")
 
 
+def torch_on_gpu(record: dict[str, Any]) -> dict[str, Any]:
+    return change(record, backend="torch-cuda")
+
+
 def other_kernel(record: dict[str, Any]) -> dict[str, Any]:
     record["reference"]["name"] = "matrices 1, numpy 9.9"
     return record
@@ -113,10 +117,11 @@ def no_reference(record: dict[str, Any]) -> dict[str, Any]:
     ("old", "new"),
     [
         (on_gpu(a_record(1)), on_gpu(a_record(2))),
+        (torch_on_gpu(a_record(1)), torch_on_gpu(a_record(2))),
         (a_record(1), other_kernel(a_record(2))),
         (no_reference(a_record(1)), a_record(2)),
     ],
-    ids=["gpu", "kernel", "none"],
+    ids=["gpu", "torch", "kernel", "none"],
 )
 def test_without_a_reference_it_is_the_times_that_are_compared(
     old: dict[str, Any], new: dict[str, Any]
