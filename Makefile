@@ -41,7 +41,8 @@ results: .venv/test.stamp
 
 # Every network in every precision beside its peers: half an hour, and nothing else beside it.
 benchmarks: .venv/test.stamp
-	$(BIN)/python docs/make_benchmarks.py $(FACES) $(MODEL) $(SPEC) $(MODEL_FACES)
+	$(BIN)/python docs/make_benchmarks.py --faces "$(FACES)" --weights "$(WEIGHTS)" \
+		--model "$(MODEL)" --spec "$(SPEC)" --model-faces "$(MODEL_FACES)"
 
 test-jetpack6: $(JETPACK6)/test.stamp $(BUNDLES)
 	EDGEFER_TEST_BUNDLES=$(CURDIR)/build/bundles $(JETPACK6)/bin/python -m pytest tests/runtime

@@ -154,7 +154,7 @@ class Run:
             **asdict(self._setting),
             "settings": self._plan.settings(),
             "measuring_us": measuring_cost(),
-            "reference": reference_record(self._results),
+            "reference": reference_record(self._reference.name, self._results),
             "telemetry": telemetry,
             "results": self._results,
             "trtexec": self._trtexec,

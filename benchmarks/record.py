@@ -14,7 +14,6 @@ import numpy as np
 from edgefer.benchmarks.footprint import Footprint
 from edgefer.benchmarks.heat import Heat, Measured
 from edgefer.benchmarks.latency import Latency, Timed, timed
-from edgefer.benchmarks.reference import NAME
 from edgefer.benchmarks.scenarios import Poisson, Scenario
 
 Result = dict[str, Any]
@@ -108,15 +107,15 @@ def memory_record(found: Footprint) -> dict[str, Any]:
     return {"memory_bytes": memory, "memory_reason": None}
 
 
-def reference_record(results: Sequence[Result]) -> dict[str, Any]:
-    """The reference kernel's times, by which stored runs are compared."""
+def reference_record(name: str, results: Sequence[Result]) -> dict[str, Any]:
+    """The times of the reference kernel of that name, by which stored runs are compared."""
     times = [
         window["reference_us"]
         for result in results
         for window in result["windows"]
         if window["reference_us"] is not None
     ]
-    return {"name": NAME, "median_us": float(np.median(times)), "windows": len(times)}
+    return {"name": name, "median_us": float(np.median(times)), "windows": len(times)}
 
 
 def not_measured(

@@ -23,7 +23,7 @@ _Key = tuple[Any, ...]
 
 # What else the machine does slows the reference and a network by different shares: beyond so much
 # they do not divide out. Our choice.
-_MOVED = 0.1
+_MOVED = 0.25
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ def int8_graph(
     made, higher = quantized_graph(model, table, flavour, kept, repairs)
     if flavour is Flavour.GPU:
         return to_half(made, table.beyond_fp16), higher
-    scale_integers(made)
-    return made, higher
+    integers = scale_integers(made)
+    return made, tuple(entry for entry in higher if entry.node not in integers)
 
 
 def quantized_graph(

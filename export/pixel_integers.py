@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _KINDS = ("Cast", "Transpose", "Conv")
 
 
-def scale_integers(model: ModelProto) -> None:
+def scale_integers(model: ModelProto) -> set[str]:
     """Change what scales the pixels from float (Cast, Transpose, Conv) to an INT8 convolution.
 
     Only where each of its channels has one colour, so that the scales stay exact, and where INT8
-    follows; other graphs stay as they are.
+    follows; other graphs stay as they are. Gives the names of the nodes that are INT8 now.
     """
     graph = model.graph
     nodes = list(graph.node)
@@ -36,7 +36,8 @@ def scale_integers(model: ModelProto) -> None:
             nodes[place : place + len(_KINDS)] = _in_integers(graph, *steps)
             del graph.node[:]
             graph.node.extend(nodes)
-            return
+            return {steps[-1].name}
+    return set()
 
 
 def _in_integers(

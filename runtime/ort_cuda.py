@@ -41,11 +41,11 @@ class OnnxRuntimeCuda(OnnxRuntime):
     # The tests put a CPU's here.
     provider: ClassVar[str] = "CUDAExecutionProvider"
     device: ClassVar[str] = "cuda"
-    # TF32 would cut FP32 down to ten bits, more than the self-check of an FP32 bundle allows.
-    # Its default search times every algorithm for each convolution and batch size: 110 s to load
-    # lnl-attennet in FP16 on an H200, where a second is enough.
+    # TF32 would cut FP32 down to ten bits, more than the self-check of an FP32 bundle allows. By
+    # default each convolution times every algorithm for each batch size: 110 s to load
+    # lnl-attennet in FP16 on an H200, where a second is enough. The first device is the default
+    # too; where it is named, ONNX Runtime warns of a plugin that it does not have.
     settings: ClassVar[dict[str, str]] = {
-        "device_id": "0",
         "use_tf32": "0",
         "cudnn_conv_algo_search": "HEURISTIC",
     }

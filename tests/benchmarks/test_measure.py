@@ -19,7 +19,7 @@ from edgefer.benchmarks.histogram import read_histogram
 from edgefer.benchmarks.measure import Run
 from edgefer.benchmarks.plan import Plan
 from edgefer.benchmarks.record_schema import check_record, read_schema
-from edgefer.benchmarks.reference import NAME
+from edgefer.benchmarks.reference import ReferenceKernel
 from edgefer.benchmarks.scenarios import Scenario
 from edgefer.benchmarks.telemetry import Found
 from edgefer.benchmarks.turns import Length
@@ -91,7 +91,7 @@ def test_a_record_of_two_bundles_in_two_scenarios(pair: list[Path]) -> None:
         histogram = read_histogram(result["histogram"])
         assert histogram.total_count == result["latency_ms"]["queries"]
         assert sum(each["queries"] for each in result["windows"]) == histogram.total_count
-    assert record["reference"]["name"] == NAME
+    assert record["reference"]["name"] == ReferenceKernel().name
     assert record["reference"]["windows"] == sum(len(each["windows"]) for each in record["results"])
     assert record["settings"]["threads"] == [1, 2]
     assert record["measuring_us"] > 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from edgefer.benchmarks.clock import RealClock
 from edgefer.benchmarks.plan import MOST_FACES_A_QUERY, Plan
 from edgefer.benchmarks.questions import ask_faces, pace_of
-from edgefer.benchmarks.reference import NAME, ReferenceKernel
+from edgefer.benchmarks.reference import ReferenceKernel
 from edgefer.benchmarks.scenarios import BackToBack, Camera, Poisson, Scenario
 from edgefer.benchmarks.turns import QUICK, THREADED, Length
 from edgefer.data.drawn import drawn_faces
@@ -157,14 +160,23 @@ def test_the_reference_is_the_same_work_every_time() -> None:
             return self.time
 
     kernel = ReferenceKernel()
-    before = [kernel._left.copy(), kernel._long.copy()]
+    before = [kernel._left.copy(), kernel._picture.copy()]
     assert [kernel(Ticking()), kernel(Ticking())] == [7, 7]
     np.testing.assert_array_equal(before[0], kernel._left)
-    np.testing.assert_array_equal(before[1], kernel._long)
+    np.testing.assert_array_equal(before[1], kernel._picture)
     np.testing.assert_allclose(kernel._product, kernel._left @ kernel._right, rtol=1e-5)
-    np.testing.assert_array_equal(ReferenceKernel()._left, kernel._left)
+    assert kernel._smaller.std() > 0
+    again = ReferenceKernel()
+    np.testing.assert_array_equal(again._left, kernel._left)
+    np.testing.assert_array_equal(again._picture, kernel._picture)
 
 
-def test_another_numpy_is_another_reference() -> None:
-    """It brings its own BLAS."""
-    assert np.__version__ in NAME
+def test_other_libraries_are_another_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They bring their own kernels."""
+    name = ReferenceKernel().name
+    assert f"opencv {cv2.__version__}, " in name
+    assert f"numpy {np.__version__}" in name
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    without = ReferenceKernel()
+    assert without.name == f"2: matrices by numpy {np.__version__}"
+    assert without(RealClock()) > 0

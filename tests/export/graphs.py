@@ -98,6 +98,21 @@ def residual(size: int = SIZE) -> onnx.ModelProto:
     return made.close("e", 16)
 
 
+def moving() -> onnx.ModelProto:
+    """relu -> max pool -> conv -> depth to space, joined with the relu in two ways."""
+    made = GraphMaker()
+    made.node("Relu", ["stem"], "a")
+    made.node("MaxPool", ["a"], "smaller", kernel_shape=[2, 2], strides=[2, 2])
+    made.conv("parts", "smaller", 8, 32)
+    made.node("DepthToSpace", ["parts"], "larger", blocksize=2)
+    made.node("Concat", ["a", "larger"], "both", axis=1)
+    made.conv("left", "both", 16, 8)
+    made.node("Add", ["larger", "a"], "sum")
+    made.conv("right", "sum", 8, 8)
+    made.node("Add", ["left", "right"], "all")
+    return made.close("all", 8)
+
+
 def depthwise() -> onnx.ModelProto:
     """A depthwise convolution without bias, then one whose output is signed."""
     made = GraphMaker()

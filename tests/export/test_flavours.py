@@ -23,6 +23,7 @@ from tests.export.graphs import (
     GraphMaker,
     depthwise,
     large_classifier,
+    moving,
     residual,
     shared_weights,
 )
@@ -82,11 +83,41 @@ def test_cpu_residual_runs_in_integer_operators_only(
     model = residual()
     made, _ = int8_graph(model, calibrated(model), Flavour.CPU)
     ran = optimized(made, tmp_path)
-    assert ran["QLinearConv"] == 5
+    assert ran["QLinearConv"] == 6  # the pixels' scale among them
     assert ran["QLinearAdd"] == 2
-    assert ran["Relu"] == 0
-    assert ran["QuantizeLinear"] == 1  # the network's input
+    assert ran["Relu"] == ran["Conv"] == ran["QuantizeLinear"] == 0
     assert ran["DequantizeLinear"] == 1  # before the pool
+
+
+def test_what_moves_values_between_int8_layers_is_int8_on_the_cpu(
+    calibrated: Calibrated, faces: NDArray[np.uint8], tmp_path: object
+) -> None:
+    model = moving()
+    table = calibrated(model)
+    made, higher = int8_graph(model, table, Flavour.CPU)
+    ran = optimized(made, tmp_path)
+    assert ran["QLinearConv"] == 5
+    assert ran["QLinearConcat"] == ran["DepthToSpace"] == 1
+    assert ran["QLinearAdd"] == 2
+    assert ran["NhwcMaxPool"] + ran["MaxPool"] == 1
+    assert ran["QuantizeLinear"] == 0
+    assert ran["DequantizeLinear"] == 1  # before the pool of the whole
+    assert not {"smaller", "larger", "both", "sum"} & {entry.node for entry in higher}
+    found = answers(made.SerializeToString(), faces)["probabilities"]
+    assert np.abs(found - answers(model.SerializeToString(), faces)["probabilities"]).max() < 0.06
+    for moved, source in {"smaller": "a", "larger": "parts"}.items():
+        assert table.ranges[moved] == table.ranges[source]
+
+
+def test_what_is_read_in_float_is_not_rounded_on_its_way(calibrated: Calibrated) -> None:
+    made = GraphMaker()
+    made.node("Relu", ["stem"], "a")
+    made.node("MaxPool", ["a"], "smaller", kernel_shape=[2, 2], strides=[2, 2])
+    made.node("Concat", ["smaller", "smaller"], "both", axis=1)
+    model = made.close("both", 16)
+    graph, higher = int8_graph(model, calibrated(model), Flavour.CPU)
+    assert {"smaller", "both"} <= {entry.node for entry in higher}
+    assert "smaller.quantized" not in {node.name for node in graph.graph.node}
 
 
 def test_gpu_quantises_the_skip_input_of_an_addition_only(calibrated: Calibrated) -> None:
@@ -126,7 +157,8 @@ def test_everything_left_higher_has_a_reason(
     for flavour in Flavour:
         made, higher = int8_graph(model, calibrated(model), flavour)
         named = {entry.node: entry for entry in higher}
-        assert {"input", "classifier", "probabilities"} <= set(named)
+        assert {"classifier", "probabilities"} <= set(named)
+        assert ("input" in named) == (flavour is Flavour.GPU)
         assert all(entry.reason and entry.flavour == flavour for entry in higher)
         assert "multiply-adds" in named["classifier"].reason
         assert {n.name for n in made.graph.node} >= set(named)

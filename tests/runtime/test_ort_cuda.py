@@ -178,7 +178,7 @@ def test_the_cpu_instead_of_the_gpu_is_refused(
     with pytest.raises(MachineError, match=message):
         OnnxRuntimeCuda.open(tiny_bundle(), GPU, OPTIONS)
     (provider,) = asked[0]["providers"]
-    assert provider == ("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})
+    assert provider == ("CUDAExecutionProvider", OnnxRuntimeCuda.settings)
     assert asked[0]["enable_fallback"] == 0
     assert capsys.readouterr().out == ""
 
