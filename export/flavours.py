@@ -21,7 +21,14 @@ from edgefer.calibration.grid import (
     round_weights,
     weight_scales,
 )
-from edgefer.calibration.placement import NONE_KEPT, Placement, layers_of, place, quantizable
+from edgefer.calibration.placement import (
+    NONE_KEPT,
+    Placement,
+    layers_of,
+    place,
+    quantizable,
+    same_values,
+)
 from edgefer.calibration.repairs import NO_REPAIRS, Repairs
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
@@ -89,8 +96,11 @@ class _Emitter:
         self.onnx = require("onnx", "export")
         self.source, self.view, self.placement = model, view, placement
         self.flavour, self.repairs = flavour, repairs
+        # moved values keep their steps, so that ONNX Runtime moves integers
+        first = same_values(view, placement.tensors) if flavour is Flavour.CPU else {}
         self.grids = {
-            name: activation_grid(table.ranges[name], flavour) for name in placement.tensors
+            name: activation_grid(table.ranges[first.get(name, name)], flavour)
+            for name in placement.tensors
         }
         self.scales = weight_scales(view, layers_of(view), table.ranges)
         self.nodes: list[NodeProto] = []

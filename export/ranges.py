@@ -16,7 +16,7 @@ from edgefer.calibration.collect import (
     float_activations,
     greatest_weights,
 )
-from edgefer.calibration.placement import same_values, tensors_to_observe
+from edgefer.calibration.placement import tensors_to_observe
 from edgefer.calibration.table import CalibrationTable, Range
 from edgefer.calibration.view import GraphView
 from edgefer.data.faces import FaceSet
@@ -123,9 +123,7 @@ def _calibrated(
     options: CalibrationOptions,
     progress: Progress,
 ) -> CalibrationTable:
-    view = _view(graph)
-    tensors = tensors_to_observe(view)
-    same = same_values(view, tensors)
+    tensors = tensors_to_observe(_view(graph))
     statistics = observe(graph, chosen, options.calibrator, progress)
     tables = {}
     for calibrator in options.calibrator.alternatives:
@@ -137,9 +135,7 @@ def _calibrated(
             faces=len(chosen),
             data_sha256=chosen.digest(),
             drawn=chosen.drawn,
-            ranges=_shared(
-                statistics.ranges(tensors, replace(options, calibrator=calibrator)), same
-            ),
+            ranges=statistics.ranges(tensors, replace(options, calibrator=calibrator)),
             beyond_fp16=statistics.beyond_fp16,
             classes=_counts(chosen),
             percentile=options.percentile if by_percentile else None,
@@ -147,11 +143,6 @@ def _calibrated(
     if judges is None:
         return tables[options.calibrator]
     return least_harm(graph, tables, judges, progress)
-
-
-def _shared(ranges: Mapping[str, Range], same: Mapping[str, str]) -> dict[str, Range]:
-    """The ranges, where values that were only moved keep their own: no step lies between."""
-    return {name: ranges[same.get(name, name)] for name in ranges}
 
 
 def _view(graph: SourceGraph) -> GraphView:
