@@ -159,10 +159,11 @@ def _carried(
     """
     whole = {node.name for node in (*layers, *added)}
     made = {name for node in (*layers, *added) for name in _results(view, node)}
-    found = []
+    found, floats = [], view.floats()
     for node in view.nodes:
         reads = view.activations(node)
         able = node.op_type in MOVES or (node.op_type in _JOINS and len(reads) == len(node.input))
+        able = able and floats.issuperset(node.output)  # a max pool may tell places too
         if node.name not in whole and able and reads and made.issuperset(reads):
             found.append(node)
             made.update(_results(view, node))

@@ -107,6 +107,18 @@ def test_what_moves_values_between_int8_layers_is_int8_on_the_cpu(
     assert np.abs(found - answers(model.SerializeToString(), faces)["probabilities"]).max() < 0.06
 
 
+def test_a_pool_that_tells_places_stays_in_float(calibrated: Calibrated) -> None:
+    made = GraphMaker()
+    made.node("Relu", ["stem"], "a")
+    made.node("MaxPool", ["a"], "smaller", kernel_shape=[2, 2], strides=[2, 2])
+    made.nodes[-1].output.append("places")
+    made.conv("last", "smaller", 8, 8)
+    model = made.close("last", 8)
+    graph, higher = int8_graph(model, calibrated(model), Flavour.CPU)
+    onnx.checker.check_model(graph, full_check=True)
+    assert "smaller" in {entry.node for entry in higher}
+
+
 def test_what_is_read_in_float_is_not_rounded_on_its_way(calibrated: Calibrated) -> None:
     made = GraphMaker()
     made.node("Relu", ["stem"], "a")
