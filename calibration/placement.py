@@ -40,12 +40,18 @@ _JOINS = ("Add", "Concat")
 @dataclass(frozen=True)
 class Placement:
     """`weighted` names the nodes with INT8 weights. `tensors` maps each INT8 activation to the
-    nodes that read it as INT8. `higher` is the rest, with reasons.
+    nodes that read it as INT8, `moved` those that only have values of another to that one, whose
+    steps they keep. `higher` is the rest, with reasons.
     """
 
     weighted: frozenset[str]
     tensors: dict[str, frozenset[str]]
+    moved: dict[str, str]
     higher: tuple[HigherPrecision, ...]
+
+    def ranged(self, name: str) -> str:
+        """The tensor whose range an INT8 activation has."""
+        return self.moved.get(name, name)
 
 
 def place(view: GraphView, flavour: Flavour, kept: Mapping[str, str] = NONE_KEPT) -> Placement:
@@ -74,7 +80,8 @@ def place(view: GraphView, flavour: Flavour, kept: Mapping[str, str] = NONE_KEPT
     outputs = {name for name in tensors if not view.readers[name]}
     inner = {name: frozenset(who) for name, who in tensors.items() if name not in outputs}
     higher = _higher(view, flavour, chosen, added, refused)
-    return Placement(frozenset(chosen), inner, higher)
+    moved = _moved(view, inner) if flavour is Flavour.CPU else {}
+    return Placement(frozenset(chosen), inner, moved, higher)
 
 
 def quantizable(view: GraphView) -> Placement:
@@ -105,7 +112,8 @@ def tensors_to_observe(view: GraphView) -> list[str]:
     Raises InputError where no layer is worth INT8.
     """
     quantizable(view)
-    wanted = {name for flavour in Flavour for name in place(view, flavour).tensors}
+    placements = [place(view, flavour) for flavour in Flavour]
+    wanted = {each.ranged(name) for each in placements for name in each.tensors}
     return [str(name) for node in view.nodes for name in node.output if name in wanted]
 
 
@@ -184,8 +192,8 @@ def _results(view: GraphView, node: NodeProto) -> list[str]:
     return [view.result(node)]
 
 
-def same_values(view: GraphView, tensors: Collection[str]) -> dict[str, str]:
-    """Of those tensors, which have values of another of them alone, and of which."""
+def _moved(view: GraphView, tensors: Collection[str]) -> dict[str, str]:
+    """Of those tensors, which only have values of another of them, and of which."""
     found: dict[str, str] = {}
     for node in view.nodes:
         source = str(node.input[0]) if node.op_type in MOVES else ""

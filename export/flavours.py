@@ -27,7 +27,6 @@ from edgefer.calibration.placement import (
     layers_of,
     place,
     quantizable,
-    same_values,
 )
 from edgefer.calibration.repairs import NO_REPAIRS, Repairs
 from edgefer.calibration.table import CalibrationTable
@@ -74,7 +73,7 @@ def quantized_graph(
     view = GraphView(model, table.beyond_fp16 if flavour is Flavour.GPU else ())
     quantizable(view)
     placement = place(view, flavour, kept)
-    missing = sorted(set(placement.tensors) - set(table.ranges))
+    missing = sorted(set(map(placement.ranged, placement.tensors)) - set(table.ranges))
     if missing:
         msg = f"calibration table: no range for {missing[0]}; calibrate this network again"
         raise InputError(msg)
@@ -96,10 +95,8 @@ class _Emitter:
         self.onnx = require("onnx", "export")
         self.source, self.view, self.placement = model, view, placement
         self.flavour, self.repairs = flavour, repairs
-        # moved values keep their steps, so that ONNX Runtime moves integers
-        first = same_values(view, placement.tensors) if flavour is Flavour.CPU else {}
         self.grids = {
-            name: activation_grid(table.ranges[first.get(name, name)], flavour)
+            name: activation_grid(table.ranges[placement.ranged(name)], flavour)
             for name in placement.tensors
         }
         self.scales = weight_scales(view, layers_of(view), table.ranges)
