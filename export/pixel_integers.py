@@ -36,6 +36,7 @@ def scale_integers(model: ModelProto) -> set[str]:
             nodes[place : place + len(_KINDS)] = _in_integers(graph, *steps)
             del graph.node[:]
             graph.node.extend(nodes)
+            _leave_out_unread(graph)
             return {steps[-1].name}
     return set()
 
@@ -76,6 +77,14 @@ def _dequantize(
     axis = {"axis": 0} if np.ndim(step) else {}
     output = f"{name}.dequantized"
     return onnx.helper.make_node("DequantizeLinear", inputs, [output], name=output, **axis)
+
+
+def _leave_out_unread(graph: GraphProto) -> None:
+    """ONNX Runtime would warn of constants that nobody reads."""
+    read = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def _scales_pixels(graph: GraphProto, steps: list[NodeProto]) -> bool:

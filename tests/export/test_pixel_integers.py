@@ -80,6 +80,8 @@ def test_every_pixel_becomes_the_integer_that_it_was(
     assert scale_integers(model) == {"input"}
     onnx.checker.check_model(model, full_check=True)
     assert "Cast" not in {node.op_type for node in model.graph.node}
+    read = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= read
     after = integers(model)
     # the offset is rounded, by 1/254 of a pixel's step: what lay between two integers may turn
     assert np.abs(after - before).max() <= 1
