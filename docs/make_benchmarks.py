@@ -129,7 +129,8 @@ def accuracies(name: str, own: Path, data: str) -> dict[str, float]:
         if row not in found:
             bundle = f"{name}-{precision}.edgefer"
             words = ("evaluate", bundle, "--data", data, "--backend", backend, "--json")
-            found[row] = json.loads(edgefer(*words, quiet=True))["accuracy"]
+            measured = json.loads(edgefer(*words, quiet=True))["accuracy"]
+            found[row] = measured["accuracy"]
             file.write_text(json.dumps(found, indent=1) + "\n")
     if own.stem not in found:
         found[own.stem] = accuracy_of(own, name, read_data(data, "valid"))
