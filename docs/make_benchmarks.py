@@ -231,8 +231,8 @@ def page(pieces: Sequence[str], record: dict[str, Any]) -> str:
 One face a call, one thread of {machine["cpu"]}, {machine["system"]}; {libraries}. All of a table
 took turns of milliseconds in one run, so that its ratios hold whatever the machine did; the first
 row is what they are of, and 95 % is the interval of the median's ratio. Peak memory is that of a
-process that does nothing else. `make benchmarks FACES=ferplus:PATH` makes this page, with
-`edgefer benchmark NAME-fp32.edgefer NAME-fp16.edgefer NAME-int8.edgefer --backend
+process that does nothing else. `make benchmarks FACES=ferplus:PATH WEIGHTS=FOLDER` makes this page,
+with `edgefer benchmark NAME-fp32.edgefer NAME-fp16.edgefer NAME-int8.edgefer --backend
 onnxruntime,openvino --against onnxruntime,openvino,torch,NAME-{OWN}.onnx --threads 1 --memory`;
 the records are [benchmarks/results](../benchmarks/results)/benchmark-NAME.json.
 
