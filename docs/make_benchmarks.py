@@ -12,6 +12,7 @@ with WEIGHTS, half an hour before that for accuracies.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import shlex
@@ -117,14 +118,10 @@ def accuracy_of(graph: Path, name: str, faces: FaceSet) -> float:
 def accuracies(name: str, own: Path, data: str) -> dict[str, float]:
     """How often each graph is right, by what is under `what` and `run by`; kept in a file.
 
-    An FP16 bundle has the FP32 one's cpu.onnx. FP32 is as right on OpenVINO, within rounding.
+    An FP16 bundle has the FP32 one's cpu.onnx.
     """
     found, file = kept(name), BUILT / f"{name}-accuracy.json"
-    for precision, backend in (
-        ("int8", "onnxruntime"),
-        ("int8", "openvino"),
-        ("fp32", "onnxruntime"),
-    ):
+    for precision, backend in itertools.product(("fp32", "int8"), BACKENDS):
         row = f"{name}-{precision} {backend}"
         if row not in found:
             bundle = f"{name}-{precision}.edgefer"
