@@ -13,20 +13,15 @@ from typing import Any
 import numpy as np
 
 from edgefer.benchmarks.footprint import Footprint, peer_footprint, session_footprint
-from edgefer.benchmarks.peer_torch import TorchCuda
-from edgefer.benchmarks.peers import is_file, open_peer, takes_graph
+from edgefer.benchmarks.peers import ON_A_GPU, is_file, open_peer, takes_graph
 from edgefer.bundle import Bundle, read_bundle
 from edgefer.data.drawn import drawn_faces
 from edgefer.labels import Expression
 from edgefer.runtime.backend import Pixels
-from edgefer.runtime.selection import ON_GPU
 from edgefer.runtime.session import Session, load
 
 # ONNX Runtime's threads wait busily for some 50 ms after their last call.
 _REST_S = 0.1
-
-# The backends and peers that a GPU computes.
-ON_A_GPU = frozenset({*ON_GPU, TorchCuda.kind})
 
 
 @dataclass(frozen=True)

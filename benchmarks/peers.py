@@ -13,6 +13,7 @@ from edgefer.bundle import Bundle
 from edgefer.errors import BundleError, InputError
 from edgefer.manifest import Flavour
 from edgefer.runtime.external_data import refuse_external_data
+from edgefer.runtime.selection import ON_GPU
 
 # No Peer: it measures itself, in a process of its own (`trtexec.run_trtexec`).
 TRTEXEC = "trtexec"
@@ -22,6 +23,8 @@ _BARE: dict[str, Callable[[Bundle, Path, int], Peer]] = {
     BareOpenVino.kind: BareOpenVino,
 }
 _TORCH: dict[str, type[TorchPeer]] = {TorchPeer.kind: TorchPeer, TorchCuda.kind: TorchCuda}
+# The backends and peers that a GPU computes.
+ON_A_GPU = frozenset({*ON_GPU, TorchCuda.kind})
 _NAMES = (*_BARE, *_TORCH, "MODEL.onnx", TRTEXEC)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from edgefer.benchmarks.difference import BETWEEN_RUNS, Difference, Verdict, unpaired
-from edgefer.benchmarks.entries import ON_A_GPU
 from edgefer.benchmarks.latency import stability
+from edgefer.benchmarks.peers import ON_A_GPU
 from edgefer.benchmarks.record_schema import check_record
 from edgefer.errors import InputError
 

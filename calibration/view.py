@@ -19,8 +19,10 @@ INPUT = "pixels"
 WEIGHTED = ("Conv", "Gemm")
 LAYOUT = ("Cast", "Transpose", "Reshape", "Flatten")
 # What only moves or picks values of its first input: INT8 goes through them as it is.
-_MOVES = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split")
-MOVES = (*_MOVES, "DepthToSpace", "MaxPool")
+MOVES = (
+    *("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"),
+    *("Slice", "Split", "DepthToSpace", "MaxPool"),
+)
 READS_PIXELS = "scales the pixels, which are exact before it"
 BEYOND_FP16 = "reads or makes values near or beyond what FP16 holds"
 _ADDS_UP = "its rows add up to 1 within FP32's rounding"

@@ -176,11 +176,12 @@ def main(wanted: argparse.Namespace) -> None:
 def networks(wanted: argparse.Namespace) -> Iterator[tuple[str, list[str], str, bool]]:
     """Each network's name, what is exported, its faces, and whether it is trained."""
     for name in NETWORKS:
-        weights = Path(wanted.weights or "", f"{name}.safetensors").resolve()
-        source = str(weights) if wanted.weights and weights.is_file() else "random:0"
-        trained = name == DEFAULT_NETWORK or weights.is_file()
-        what = [name] if name == DEFAULT_NETWORK else [name, "--weights", source]
-        yield name, what, wanted.faces, trained
+        weights = Path(wanted.weights, f"{name}.safetensors").resolve()
+        brought = bool(wanted.weights) and weights.is_file()
+        ships = name == DEFAULT_NETWORK
+        source = str(weights) if brought else "random:0"
+        what = [name] if ships else [name, "--weights", source]
+        yield name, what, wanted.faces, ships or brought
     if wanted.model:
         model, spec = (str(Path(path).resolve()) for path in (wanted.model, wanted.spec))
         name = Path(model).stem.replace("_", "-")

@@ -21,13 +21,7 @@ from edgefer.calibration.grid import (
     round_weights,
     weight_scales,
 )
-from edgefer.calibration.placement import (
-    NONE_KEPT,
-    Placement,
-    layers_of,
-    place,
-    quantizable,
-)
+from edgefer.calibration.placement import NONE_KEPT, Placement, layers_of, place, quantizable
 from edgefer.calibration.repairs import NO_REPAIRS, Repairs
 from edgefer.calibration.table import CalibrationTable
 from edgefer.calibration.view import GraphView
